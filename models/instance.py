@@ -1,0 +1,128 @@
+"""The arrays the mathematics works on: one frozen :class:`Instance`, no tables, no text but names.
+
+Shapes use K SKUs, N nodes, R regions, T periods, L lanes. Units stand with every field; `MATHEMATICS.md` says
+what each symbol does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+TEMPERATURES = ("ambient", "chilled", "frozen")
+MEASURES = (
+    "value", "volume_m3", "units", "units_per_day", "skus", "nodes", "cost", "on_time_share", "purchases",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """One row of the Limits sheet with its filters turned into masks (section 8)."""
+
+    name: str
+    measure: str  # one of MEASURES
+    sense: str  # "max" or "min"
+    amount: float  # in the measure's unit
+    skus: Bools  # (K,)
+    nodes: Bools  # (N,)
+    regions: Bools | None  # (R,) or None: no region filter
+    periods: Bools  # (T,)
+    penalty: float = np.inf  # money per unit of violation and period; inf = hard
+    filtered: bool = False  # True when a SKU filter is set (matters for `cost`)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Everything the optimizer needs, checked and in one unit system."""
+
+    skus: tuple[str, ...]
+    nodes: tuple[str, ...]
+    regions: tuple[str, ...]
+    periods: tuple[str, ...]
+    days: Floats  # (T,) d_t
+    months: Floats  # (T,) M_t
+
+    # SKUs
+    unit_cost: Floats  # (K,) money/unit
+    unit_price: Floats  # (K,) money/unit
+    weight_kg: Floats  # (K,)
+    volume_m3: Floats  # (K,)
+    temperature: Ints  # (K,) index into TEMPERATURES
+    shelf_life_days: Floats  # (K,) inf = does not spoil
+    pack_size: Floats  # (K,) units
+    parcels_per_unit: Floats  # (K,) u
+    level_error: Floats  # (K,) eps
+    service_level: Floats  # (K,)
+    fill_service: Bools  # (K,) True = fill rate, False = cycle service
+    min_nodes: Ints  # (K,)
+    max_nodes: Ints  # (K,)
+    tier: tuple[str, ...]  # (K,) names, for limits and reports only
+
+    # demand
+    mean: Floats  # (K,R,T) units/day
+    variance: Floats  # (K,R,T) units^2/day
+
+    # where it may be held, and how it gets there
+    allowed: Bools  # (K,N,T) node may stock the SKU (section 3; lanes, counts and feeders not yet considered)
+    feeder: Ints  # (K,N) node index, or -1 = supplier
+    lead_time: Floats  # (K,N) days, of the last leg into n
+    lead_time_sd: Floats  # (K,N) days
+    inbound_per_unit: Floats  # (K,N) money/unit
+    inbound_per_kg: Floats  # (K,N) money/kg
+    order_cost: Floats  # (K,N) money/order
+    moq: Floats  # (K,N) units (1 where the source is a feeder)
+    in_force: Bools | None  # (K,N) the placement in force, or None = unknown
+    on_hand: Floats  # (K,N) units
+    on_order: Floats  # (K,N) units
+
+    # nodes
+    room_m3: Floats  # (N,3) inf = no limit, 0 = none
+    surge_m3: Floats  # (N,)
+    surge_cost: Floats  # (N,) money/m3/month
+    units_per_day: Floats  # (N,) inf = no limit
+    max_skus: Floats  # (N,) inf = no limit
+    fixed_cost: Floats  # (N,) money/month
+    opening_cost: Floats  # (N,) money
+    candidate: Bools  # (N,) the plan decides whether it opens
+    available: Bools  # (N,T)
+    handling_cost: Floats  # (N,) money/unit
+    storage_cost: Floats  # (N,) money/m3/month
+    stocking_cost: Floats  # (N,) money/SKU/month
+    review_days: Floats  # (N,)
+    outage_days: Floats  # (N,) days/year
+
+    # lanes
+    lane_node: Ints  # (L,)
+    lane_region: Ints  # (L,)
+    lane_carrier: tuple[str, ...]  # (L,)
+    lane_parcel_cost: Floats  # (L,) money/parcel
+    lane_kg_cost: Floats  # (L,) money/kg
+    lane_days: Floats  # (L,)
+    lane_on_time: Floats  # (L,) share
+    lane_damage: Floats  # (L,) share of units
+    lane_temperatures: Bools  # (L,3)
+    lane_parcels_per_day: Floats  # (L,) inf = no limit
+    promise_days: Floats  # (R,) inf = no promise
+    backup_required: Bools  # (R,)
+
+    # policy
+    holding_rate: float  # per year
+    late_penalty: float  # money/parcel
+    lost_sale_rate: float  # share of unit_price
+    change_cost_in: float  # money per SKU and node added
+    change_cost_out: float  # money per SKU and node dropped
+    max_cover_days: float
+    fastest: bool = False  # routing = fastest
+    budget: float = np.inf  # money, average stock value in each period
+    limits: tuple[LimitRow, ...] = field(default=())
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(K, N, R, T)."""
+        return len(self.skus), len(self.nodes), len(self.regions), len(self.periods)
