@@ -1,0 +1,69 @@
+"""Yearly season of a category: twelve indices, one per calendar month, that average one.
+
+Estimated where at least twelve months of history stand behind it; shorter history has no season.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .instance import Floats, Ints
+
+LEAST_DAYS = 360  # of history before any season is estimated
+LEAST_LINES = 30  # order lines in every calendar month before a category gets a season of its own
+RIDGE = 1.0  # weight of "no season", in years: one year of data goes half the way, three years three quarters
+
+
+def month_of(day: Ints) -> Ints:
+    """Calendar month, 0 = January, of day numbers (days since 1970-01-01)."""
+    return np.asarray(day, dtype="datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+
+
+def seasons(category: Ints, count: int, day: Ints, quantity: Floats, since: int, until: int) -> Floats:
+    """Indices (count + 1, 12) by category and calendar month; the last row is for blank categories: the whole trade.
+
+    ``category``, ``day``, ``quantity`` are per order line (category -1 = blank). The logarithm of units per day in each
+    month is regressed on a straight line and twelve month effects, the effects with a ridge (Hoerl & Kennard 1970) of
+    one prior year without season, so that a growing trade is not mistaken for a season.
+    """
+    flat = np.ones((count + 1, 12))
+    if until - since + 1 < LEAST_DAYS:
+        return flat
+    line_month = np.asarray(day, dtype="datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    span_month = np.arange(since, until + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    origin, months = int(span_month[0]), int(span_month[-1] - span_month[0] + 1)
+    days = np.bincount(span_month - origin, minlength=months)
+    usable = np.flatnonzero(days >= 15)
+    if np.unique((usable + origin) % 12).size < 12:
+        return flat
+    cell = np.where(category < 0, count, category) * months + line_month - origin
+    units = np.bincount(cell, weights=quantity, minlength=(count + 1) * months).reshape(count + 1, months)
+    lines = np.bincount(cell, minlength=(count + 1) * months).reshape(count + 1, months)
+    units[count], lines[count] = units.sum(axis=0), lines.sum(axis=0)
+    enough = (lines[:, usable] >= LEAST_LINES).all(axis=1) & (units[:, usable] > 0).all(axis=1)
+    if not enough[count]:
+        return flat
+    effects = _month_effects(units[np.ix_(enough, usable)] / days[usable], usable + origin)
+    result = np.tile(effects[-1], (count + 1, 1))
+    result[enough] = effects
+    return result
+
+
+def _month_effects(rate: Floats, month: Ints) -> Floats:
+    """Ridge estimate (rows, 12) of the month indices from rates (rows, months)."""
+    time = month - month.mean()
+    dummies = (month[:, None] % 12 == np.arange(12)).astype(float)
+    design = np.column_stack([np.ones(month.size), time, dummies])
+    penalty = np.diag([0.0, 0.0] + [RIDGE] * 12)
+    effects = np.linalg.solve(design.T @ design + penalty, design.T @ np.log(rate).T)[2:].T
+    index = np.exp(effects)
+    return np.asarray(index / index.mean(axis=1, keepdims=True))
+
+
+def season_over(index: Floats, first: Ints, days: Ints) -> Floats:
+    """Mean index (rows, spans) of each row over spans of ``days`` days that begin on ``first``."""
+    result = np.empty((index.shape[0], len(first)))
+    for j, (begin, length) in enumerate(zip(first, days, strict=True)):
+        weight = np.bincount(month_of(np.arange(begin, begin + length)), minlength=12) / length
+        result[:, j] = index @ weight
+    return result

@@ -1,0 +1,65 @@
+"""How a SKU's demand spreads over regions: its own orders, shrunk towards its category's map."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .instance import Floats, Ints
+
+LEAST_SPREAD, MOST_SPREAD = 1e-4, 0.5  # bounds of rho = 1 / (1 + strength)
+
+
+def strength_of(share: Floats, orders: Floats, prior: Floats) -> float:
+    """Strength A (in orders) of a Dirichlet-multinomial whose rows scatter around ``prior``, by the method of moments.
+
+    share (K,R), orders (K,) effective number of independent orders, prior (K,R). With rho = 1/(1+A),
+    ``E sum_r (share - prior)^2 = (1 - sum_r prior^2) (1/n + rho (1 - 1/n))`` (Mosimann, Biometrika 49, 1962), solved
+    for rho over all rows, each with weight min(n, 50). A lies within 1 and 9999.
+    """
+    room = 1.0 - np.square(prior).sum(axis=1)
+    use = (orders > 1.5) & (room > 1e-9)
+    if not use.any():
+        return 1.0 / LEAST_SPREAD - 1.0
+    n, weight = orders[use], np.minimum(orders[use], 50.0)
+    scatter = np.square(share[use] - prior[use]).sum(axis=1) / room[use]
+    rho = float((weight * (scatter - 1.0 / n)).sum() / (weight * (1.0 - 1.0 / n)).sum())
+    rho = min(max(rho, LEAST_SPREAD), MOST_SPREAD)
+    return 1.0 / rho - 1.0
+
+
+def shrunk(units: Floats, orders: Floats, prior: Floats) -> Floats:
+    """Shares (K,R): ``(n share + A prior) / (n + A)``, rows summing to one; rows without orders get the prior."""
+    total = units.sum(axis=1, keepdims=True)
+    share = np.divide(units, total, out=prior.copy(), where=total > 0)
+    strength = strength_of(share, orders, prior)
+    n = np.where(total[:, 0] > 0, orders, 0.0)[:, None]
+    mixed = (n * share + strength * prior) / (n + strength)
+    return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
+
+
+def regional_shares(
+    sku: Ints, region: Ints, quantity: Floats, category: Ints, shape: tuple[int, int], count: int
+) -> Floats:
+    """Shares (K,R) of each SKU's demand; ``category`` (K,) with -1 = blank, ``count`` categories, shape = (K, R).
+
+    The map of all trade shrinks each category's map, which shrinks each SKU's. The effective number of orders behind
+    a map is Kish's ``(sum q)^2 / sum q^2``: a single pallet is one observation, not a thousand. Without any order at all the
+    regions share equally.
+    """
+    k_count, r_count = shape
+    units = np.bincount(sku * r_count + region, weights=quantity, minlength=k_count * r_count).reshape(shape)
+    squares = np.bincount(sku, weights=quantity * quantity, minlength=k_count)
+    overall = units.sum(axis=0)
+    overall = overall / overall.sum() if overall.sum() > 0 else np.full(r_count, 1.0 / r_count)
+    row = np.where(category < 0, count, category)
+    category_units = np.zeros((count + 1, r_count))
+    np.add.at(category_units, row, units)
+    category_squares = np.bincount(row, weights=squares, minlength=count + 1)
+    category_orders = _effective(category_units.sum(axis=1), category_squares)
+    maps = shrunk(category_units, category_orders, np.tile(overall, (count + 1, 1)))
+    maps[count] = overall
+    return shrunk(units, _effective(units.sum(axis=1), squares), maps[row])
+
+
+def _effective(total: Floats, squares: Floats) -> Floats:
+    return np.divide(total * total, squares, out=np.zeros_like(total), where=squares > 0)
