@@ -1,0 +1,52 @@
+"""Facts about the process a plan was made in: memory and versions."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+LIBRARIES = ("highspy", "pyomo", "numpy", "scipy", "pandas", "openpyxl", "xlsxwriter")
+
+
+def versions() -> dict[str, str]:
+    """Version of Nodewise, Python and every library that shapes a plan."""
+    from . import __version__
+
+    found = {"nodewise": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def peak_memory_mb() -> float:
+    """Largest memory this process has held, MB (10^6 bytes); nan where the system does not say."""
+    if sys.platform == "win32":
+        return _windows_peak() / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def _windows_peak() -> float:
+    """PeakWorkingSetSize of GetProcessMemoryInfo (PROCESS_MEMORY_COUNTERS), bytes."""
+    import ctypes
+    from ctypes import wintypes
+
+    sizes = ("peak", "working", "peak_paged", "paged", "peak_nonpaged", "nonpaged", "pagefile", "peak_pagefile")
+
+    class Counters(ctypes.Structure):
+        _fields_ = [("size", wintypes.DWORD), ("faults", wintypes.DWORD), *((name, ctypes.c_size_t) for name in sizes)]
+
+    counters = Counters()
+    counters.size = ctypes.sizeof(counters)
+    windows = ctypes.WinDLL  # type: ignore[attr-defined]
+    process = windows("kernel32").GetCurrentProcess
+    process.restype = wintypes.HANDLE
+    read = windows("psapi").GetProcessMemoryInfo
+    read.argtypes = [wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD]
+    return float(counters.peak) if read(process(), ctypes.byref(counters), counters.size) else float("nan")

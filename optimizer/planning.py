@@ -1,0 +1,144 @@
+"""The way through the house on one screen: case -> rates -> instance -> outcome -> plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure
+
+if TYPE_CHECKING:
+    from pyomo.environ import ConcreteModel
+
+    from models.demand import DemandRates
+    from models.instance import Instance
+    from models.outcome import Outcome, Progress, Relief
+
+    from .case import Case
+    from .plan import Plan
+
+Listener = Callable[["Progress"], None]
+SHOWN_RELIEF = 5  # lines of relief in the message
+SPACES = {
+    "room": "space at {where}", "units_per_day": "units per day at {where}", "max_skus": "SKU slots at {where}",
+    "budget": "the budget", "surge": "surge space at {where}", "lane": "parcels per day on {where}",
+    "nodes": "open nodes {where}",
+}  # fmt: skip
+
+
+def plan(case: Case, *, progress: Listener | None = None, **settings: Any) -> Plan:
+    """Decide where every SKU of ``case`` is stocked, and certify how far from the best that can be.
+
+    ``settings`` override the case's own for this run (``time_limit=60``, ``gap=0.005``, ``seed=1`` ...); ``progress``
+    hears every line of live progress. Ctrl-C keeps the best plan so far: its status is ``interrupted``.
+
+    Raises
+    ------
+    UsageError
+        a setting is unknown or out of range.
+    InfeasibleCase
+        no plan can keep every limit; the error says the smallest relief.
+    NoPlanInTime
+        the time limit came before the first plan.
+    Interrupted
+        Ctrl-C came before the first plan.
+    """
+    return Planner(case, **settings).solve(progress=progress)
+
+
+class Planner:
+    """A case on its way to a plan, open to an analyst: add constraints to ``model``, then ``solve``."""
+
+    def __init__(self, case: Case, **settings: Any) -> None:
+        self.case = replace(case, settings=case.settings.with_values(**settings))
+        self._model: ConcreteModel | None = None
+
+    @cached_property
+    def rates(self) -> DemandRates:
+        """Mean and spread of demand per SKU, region and period."""
+        from .assembly import forecast
+
+        return forecast(self.case)
+
+    @cached_property
+    def instance(self) -> Instance:
+        """The arrays the mathematics works on."""
+        from .assembly import assemble
+
+        return assemble(self.case, self.rates)
+
+    @property
+    def model(self) -> ConcreteModel:
+        """The Pyomo program of the network, with ``open``, ``volume``, ``value``, ``units``, ``skus``, ``stocked``."""
+        if self._model is None:
+            from models.network import build
+
+            self._model = build(self.instance)
+        return self._model
+
+    def solve(self, *, progress: Listener | None = None) -> Plan:
+        """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
+        from models.evaluation import evaluate
+
+        from .environment import peak_memory_mb, versions
+        from .plan import Plan
+
+        began = time.perf_counter()
+        outcome = self._outcome(progress)
+        if outcome.stocked is None or outcome.open is None or outcome.surge is None:
+            raise no_plan(outcome, self.case.settings.time_limit)
+        evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
+        facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
+        return Plan(self.case, self.instance, self.rates, outcome, evaluation, facts=facts)
+
+    def _outcome(self, progress: Listener | None) -> Outcome:
+        from models.column_generation import solve
+
+        from models.network import NotFinite
+
+        settings = self.case.settings
+        try:
+            return solve(
+                self.instance,
+                model=self._model,
+                gap=settings.gap,
+                time_limit=settings.time_limit,
+                seed=settings.seed,
+                progress=progress,
+            )
+        except NotFinite as fault:
+            raise SolverFailure(f"the program was not solved: {fault}.") from fault
+
+
+def no_plan(outcome: Outcome, time_limit: float) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
+    """Why a solve ended without a plan, as the error to raise."""
+    if outcome.status == "infeasible":
+        lines = [relief_line(relief) for relief in outcome.relief]
+        rest = len(lines) - SHOWN_RELIEF
+        message = "no plan keeps every limit. " + "; ".join(lines[:SHOWN_RELIEF])
+        return InfeasibleCase(
+            message + (f"; and {rest} more." if rest > 0 else "."),
+            outcome.relief,
+            "Give this much more room, or relax the limit.",
+        )
+    if outcome.status == "interrupted":
+        return Interrupted("stopped before a plan was found.")
+    if outcome.status == "time_limit":
+        known = f" No plan can cost less than {outcome.bound:,.0f}." if outcome.bound > -float("inf") else ""
+        return NoPlanInTime(f"no plan in {time_limit:g} s.{known}", "Raise --time-limit.")
+    return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
+
+
+def relief_line(relief: Relief) -> str:
+    """One line of the smallest relief as a sentence.
+
+    >>> from models.outcome import Relief
+    >>> relief_line(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
+    'space at DAL chilled in 2027-01 is short by 3.2 m3'
+    """
+    what = SPACES.get(relief.limit, f'limit "{relief.limit}" {{where}}').format(where=relief.where).strip()
+    when = f" in {relief.period}" if relief.period else ""
+    return f"{what}{when} is short by {relief.amount:,.4g} {relief.unit}".rstrip()
