@@ -1,0 +1,131 @@
+"""The Regions sheet: who ships to a region, who steps in, and how the promise is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models import routing
+from models.instance import TEMPERATURES, Floats, Instance, Ints
+
+from .basis import PlanBasis, blank_infinite, named
+from .columns import REGIONS, frame
+from .network import share_of
+
+
+@dataclass(frozen=True)
+class RegionFlow:
+    """What the plan sends to each region, by temperature: arrays (R,3)."""
+
+    period: int
+    units: Floats  # units/day
+    weight: Floats  # kg/day
+    parcels: Floats  # parcels/day
+    late: Floats  # parcels/day that miss the promise
+    alone: Floats  # parcels/day whose SKU has no backup
+
+
+def regions(basis: PlanBasis) -> pd.DataFrame:
+    """The Regions sheet: one row per region, temperature with demand, and period."""
+    parts = []
+    for period in range(len(basis.instance.periods)):
+        flow = region_flow(basis, period)
+        parts.extend(
+            _rows(basis, flow, temperature)
+            for temperature in range(len(TEMPERATURES))
+            if flow.units[:, temperature].any()
+        )
+    table = pd.concat(parts, ignore_index=True) if parts else frame(REGIONS, {column.name: [] for column in REGIONS})
+    order = pd.DataFrame(
+        {
+            "period": pd.Categorical(table["period"], basis.instance.periods, ordered=True).codes,
+            "region": pd.Categorical(table["region"], basis.instance.regions, ordered=True).codes,
+            "temperature": pd.Categorical(table["temperature"], TEMPERATURES, ordered=True).codes,
+        }
+    )
+    return table.iloc[np.lexsort((order["temperature"], order["region"], order["period"]))].reset_index(drop=True)
+
+
+def region_flow(basis: PlanBasis, period: int) -> RegionFlow:
+    """Sum what the primary lanes carry, by region and temperature."""
+    instance = basis.instance
+    primary, backup = basis.evaluation.primary[:, :, period], basis.evaluation.backup[:, :, period]
+    sku, region = np.nonzero(primary >= 0)
+    mean = instance.mean[sku, region, period]
+    parcels = mean * instance.parcels_per_unit[sku]
+    late = routing.late_share(instance)[primary[sku, region]]
+    cell = region * len(TEMPERATURES) + instance.temperature[sku]
+
+    def total(weights: Floats) -> Floats:
+        shape = (len(instance.regions), len(TEMPERATURES))
+        return np.bincount(cell, weights, minlength=shape[0] * shape[1]).reshape(shape)
+
+    weight, alone = mean * instance.weight_kg[sku], parcels * (backup[sku, region] < 0)
+    return RegionFlow(period, total(mean), total(weight), total(parcels), total(parcels * late), total(alone))
+
+
+def _rows(basis: PlanBasis, flow: RegionFlow, temperature: int) -> pd.DataFrame:
+    instance = basis.instance
+    region = np.nonzero(flow.units[:, temperature])[0]
+    primary, backup = (lanes[region] for lanes in ranked_lanes(basis, flow, temperature))
+    parcels = flow.parcels[region, temperature]
+    kg_per_parcel = share_of(flow.weight[region, temperature], parcels)
+    from_primary = _parcels_from(basis, flow.period, temperature, instance.lane_node[primary], region)
+    cost = instance.lane_parcel_cost
+    extra = (
+        cost[backup] - cost[primary] + kg_per_parcel * (instance.lane_kg_cost[backup] - instance.lane_kg_cost[primary])
+    )
+    return frame(
+        REGIONS,
+        {
+            "region": named(instance.regions, region),
+            "temperature": np.full(len(region), TEMPERATURES[temperature], dtype=object),
+            "primary_node": _node_names(instance, primary),
+            "primary_carrier": named(instance.lane_carrier, primary),
+            "backup_node": _node_names(instance, backup),
+            "backup_carrier": named(instance.lane_carrier, backup),
+            "days": np.where(primary >= 0, instance.lane_days[primary], np.nan),
+            "promise": blank_infinite(instance.promise_days[region]),
+            "on_time_share": 1.0 - share_of(flow.late[region, temperature], parcels),
+            "extra_cost_of_backup": np.where(backup >= 0, extra, np.nan),
+            "backup_days": np.where(backup >= 0, instance.lane_days[backup], np.nan),
+            "period": np.full(len(region), instance.periods[flow.period], dtype=object),
+            "parcels_per_day": parcels,
+            "primary_share": share_of(from_primary, parcels),
+            "no_backup_share": share_of(flow.alone[region, temperature], parcels),
+        },
+    )
+
+
+def _node_names(instance: Instance, lanes: Ints) -> np.ndarray:
+    return named(instance.nodes, np.where(lanes >= 0, instance.lane_node[lanes], -1))
+
+
+def ranked_lanes(basis: PlanBasis, flow: RegionFlow, temperature: int) -> tuple[Ints, Ints]:
+    """(R,) best lane and best lane of another node, among the nodes that stock goods of the temperature; -1 = none.
+
+    The order is the router's (section 4) for the mean weight of a unit shipped to the region.
+    """
+    instance = basis.instance
+    stocks = basis.stocked[instance.temperature == temperature, :, flow.period].any(axis=0)
+    unit_kg = np.nan_to_num(share_of(flow.weight[:, temperature], flow.units[:, temperature]))
+    bands = routing.weight_band(unit_kg)
+    lanes = np.full((2, len(instance.regions)), -1, dtype=np.int64)
+    for band in np.unique(bands):
+        rates = routing.router(instance, temperature, int(band))
+        region = np.flatnonzero(bands == band)
+        node = np.vstack(rates.choose(stocks[None, :]))[:, region]
+        lanes[:, region] = np.where(node >= 0, rates.lane[node, region], -1)
+    return lanes[0], lanes[1]
+
+
+def _parcels_from(basis: PlanBasis, period: int, temperature: int, node: Ints, region: Ints) -> Floats:
+    """(rows,) parcels per day of the temperature that the plan ships from the node to the region."""
+    instance = basis.instance
+    skus = np.nonzero(instance.temperature == temperature)[0]
+    lanes = basis.evaluation.primary[skus[:, None], region[None, :], period]
+    here = (lanes >= 0) & (instance.lane_node[lanes] == node[None, :])
+    parcels = instance.mean[skus[:, None], region[None, :], period] * instance.parcels_per_unit[skus, None]
+    return np.where(here, parcels, 0.0).sum(axis=0)

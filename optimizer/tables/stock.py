@@ -1,0 +1,209 @@
+"""The sheets Placement, Replenishment and Changes: one row per SKU, node and period."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.evaluation import COST_TERMS
+from models.instance import Floats, Ints
+
+from .basis import TOLERANCE, PlanBasis, column_of, named
+from .columns import CHANGES, PLACEMENT, REPLENISHMENT, frame
+
+SUPPLIER = "supplier"
+CROSS_DOCK = "(cross-dock)"
+FAR_DAYS = 36500.0  # an order date beyond a century is no date
+
+
+def placement(basis: PlanBasis) -> pd.DataFrame:
+    """The Placement sheet. Raises ValueError when the outcome holds no plan."""
+    instance, evaluation = basis.instance, basis.evaluation
+    rows = basis.rows()
+    sku, node, period = rows
+    regions = regions_served(basis)
+    value = evaluation.average_stock[rows] * instance.unit_cost[sku]
+    cost = sum((evaluation.costs[term][rows] for term in COST_TERMS), np.zeros(len(sku)))
+    return frame(
+        PLACEMENT,
+        {
+            "sku": named(instance.skus, sku),
+            "tier": named(instance.tier, sku),
+            "node": named(instance.nodes, node),
+            "period": named(instance.periods, period),
+            "role": np.where(regions == "", "feeds", "serves").astype(object),
+            "regions_served": regions,
+            "units_per_day": evaluation.flow[rows],
+            "average_stock": evaluation.average_stock[rows],
+            "peak_stock": evaluation.peak_stock[rows],
+            "volume_m3": evaluation.peak_stock[rows] * instance.volume_m3[sku],
+            "value": value,
+            "cost": cost,
+        },
+    )
+
+
+def regions_served(basis: PlanBasis) -> NDArray[np.object_]:
+    """(rows,) names of the regions each placement ships to, comma separated, in the order of the Regions sheet."""
+    instance = basis.instance
+    row_of = np.full(basis.stocked.shape, -1, dtype=np.int64)
+    rows = basis.rows()
+    row_of[rows] = np.arange(len(rows[0]))
+    sku, region, period = np.nonzero(basis.evaluation.primary >= 0)
+    node = instance.lane_node[basis.evaluation.primary[sku, region, period]]
+    serves = np.zeros((len(rows[0]), len(instance.regions)), dtype=np.bool_)
+    serves[row_of[sku, node, period], region] = True
+    return _lists(serves, np.array(instance.regions, dtype=object))
+
+
+def _lists(mask: NDArray[np.bool_], names: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The names marked in each row, joined; each distinct row is joined once."""
+    packed = np.ascontiguousarray(np.packbits(mask, axis=1))
+    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    texts = np.array([", ".join(names[mask[row]]) for row in first], dtype=object)
+    return texts[inverse.ravel()]
+
+
+def replenishment(basis: PlanBasis) -> pd.DataFrame:
+    """The Replenishment sheet. Stock figures, order_now and order_by stand in the first period only."""
+    instance, evaluation = basis.instance, basis.evaluation
+    rows = basis.rows()
+    sku, node, period = rows
+    reorder_point, order_quantity = evaluation.reorder_point[rows], evaluation.order_quantity[rows]
+    return frame(
+        REPLENISHMENT,
+        {
+            "sku": named(instance.skus, sku),
+            "node": named(instance.nodes, node),
+            "period": named(instance.periods, period),
+            "source": sources(basis),
+            "demand_per_day": evaluation.flow[rows],
+            "sd_per_day": np.sqrt(evaluation.variance[rows]),
+            "lead_time_days": evaluation.lead_time[rows],
+            "lead_time_sd": evaluation.lead_time_sd[rows],
+            "review_days": instance.review_days[node],
+            "service_measure": np.where(instance.fill_service[sku], "fill", "cycle").astype(object),
+            "service_level": instance.service_level[sku],
+            "safety_stock": evaluation.safety_stock[rows],
+            "reorder_point": reorder_point,
+            "order_quantity": order_quantity,
+            "order_up_to": reorder_point + order_quantity,
+            **_ordering(basis, period == 0),
+        },
+    )
+
+
+def _ordering(basis: PlanBasis, now: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
+    """on_hand, on_order, order_now and order_by; blank outside the first period."""
+    sku, node, _ = basis.rows()
+    instance = basis.instance
+    orders = orders_now(basis)[sku, node]
+    return {
+        "on_hand": np.where(now, instance.on_hand[sku, node], np.nan),
+        "on_order": np.where(now, instance.on_order[sku, node], np.nan),
+        "order_now": np.where(now, orders, np.nan),
+        "order_by": np.where(now, order_days(basis, orders), np.datetime64("NaT", "s")),
+    }
+
+
+def orders_now(basis: PlanBasis) -> Floats:
+    """(K,N) units to order at the start of the plan.
+
+    Where on hand + on order is at or below the first period's reorder point: the quantity that lifts it to the
+    order-up-to level, at least the minimum order, rounded up to packs; elsewhere 0.
+    """
+    instance, evaluation = basis.instance, basis.evaluation
+    position = instance.on_hand + instance.on_order
+    reorder_point = evaluation.reorder_point[:, :, 0]
+    target = reorder_point + evaluation.order_quantity[:, :, 0]
+    due = basis.stocked[:, :, 0] & (position <= reorder_point + TOLERANCE) & (target > 0)
+    wanted = np.maximum(target - position, instance.moq)
+    pack = instance.pack_size[:, None]
+    return np.where(due, np.ceil(wanted / pack - TOLERANCE) * pack, 0.0)
+
+
+def order_days(basis: PlanBasis, orders: Floats) -> NDArray[np.datetime64]:
+    """(rows,) day on which on hand + on order should reach the reorder point; the start where an order is due."""
+    rows = basis.rows()
+    sku, node, _ = rows
+    position = (basis.instance.on_hand + basis.instance.on_order)[sku, node]
+    flow = basis.evaluation.flow[rows]
+    spare = position - basis.evaluation.reorder_point[rows]
+    days = np.divide(spare, flow, out=np.full(len(flow), np.inf), where=flow > 0)
+    days = np.where(orders > 0, 0.0, np.maximum(days, 0.0))
+    start = np.datetime64(basis.start, "s")
+    whole = np.where(days < FAR_DAYS, days, 0.0).astype(np.int64).astype("timedelta64[D]")
+    return np.where(days < FAR_DAYS, start + whole, np.datetime64("NaT", "s"))
+
+
+def suppliers(basis: PlanBasis) -> NDArray[np.object_]:
+    """(K,) name of each SKU's supplier; 'supplier' where the SKUs sheet names none."""
+    names = column_of(basis.case.skus, "sku", basis.instance.skus, "supplier")
+    return names.where(names.notna() & (names != ""), SUPPLIER).to_numpy(object)
+
+
+def sources(basis: PlanBasis) -> NDArray[np.object_]:
+    """(rows,) where each placement is replenished from.
+
+    A feeder, or the supplier. A feeder that does not stock the SKU is marked as a cross-dock and followed by the feeder
+    it gets the goods from, ``HUB (cross-dock) < CENTRAL``.
+    """
+    sku, node, period = basis.rows()
+    feeder = basis.instance.feeder
+    texts = np.full(len(sku), "", dtype=object)
+    at, live = feeder[sku, node], np.ones(len(sku), dtype=np.bool_)
+    while live.any():
+        passes = live & (at >= 0) & ~basis.stocked[sku, at, period]
+        names = named(basis.instance.nodes, at)
+        names[at < 0] = suppliers(basis)[sku[at < 0]]
+        ends = live & ~passes & ((at >= 0) | (texts == ""))
+        texts[ends] += names[ends]
+        above = np.where(passes, feeder[sku, at], -1)
+        texts[passes] += names[passes] + f" {CROSS_DOCK}"
+        texts[passes & (above >= 0)] += " < "
+        at, live = above, passes
+    return texts
+
+
+def stocked_source(basis: PlanBasis) -> Ints:
+    """(K,N) first feeder above each node that stocks the SKU in the first period; -1 = the supplier."""
+    feeder, stocked = basis.instance.feeder, basis.stocked[:, :, 0]
+    sku = np.arange(len(basis.instance.skus))[:, None]
+    at = feeder.copy()
+    while (passes := (at >= 0) & ~stocked[sku, at]).any():
+        at = np.where(passes, feeder[sku, at], at)
+    return at
+
+
+def changes(basis: PlanBasis) -> pd.DataFrame:
+    """The Changes sheet: the first period against the placement in force; empty where that is unknown."""
+    instance = basis.instance
+    planned = basis.stocked[:, :, 0]
+    in_force = instance.in_force if instance.in_force is not None else np.zeros_like(planned)
+    listed = planned | in_force if instance.in_force is not None else in_force
+    sku, node = np.nonzero(listed)
+    change = np.select([~in_force[sku, node], ~planned[sku, node]], ["new", "gone"], "kept")
+    average = np.where(planned[sku, node], basis.evaluation.average_stock[sku, node, 0], 0.0)
+    on_hand, on_order = instance.on_hand[sku, node], instance.on_order[sku, node]
+    return frame(
+        CHANGES,
+        {
+            "sku": named(instance.skus, sku),
+            "tier": named(instance.tier, sku),
+            "node": named(instance.nodes, node),
+            "change": change.astype(object),
+            "on_hand": on_hand,
+            "on_order": on_order,
+            "average_stock": average,
+            "value": np.maximum(on_hand + on_order, average) * instance.unit_cost[sku],
+        },
+    )
+
+
+def later(day: date, days: float) -> date:
+    """The day so many whole days later, rounded up."""
+    return day + timedelta(days=int(np.ceil(days - TOLERANCE)))
