@@ -100,9 +100,11 @@ def _node_facts(rng: np.random.Generator, parts: Parts, on: dict[str, bool]) -> 
     room = np.full((nodes, 3), np.inf)
     if on["room"]:
         room = np.round(volume * rng.uniform(0.3, 2.0, (nodes, 3)) + 0.01, 4)
+        room[0] = np.round(room[0] * 3, 4)
     room[1:][rng.random((nodes - 1, 3)) < 0.2] = 0.0
     room[:, 0] = np.where(rng.random(nodes) < 0.3, np.inf, room[:, 0])
     flow = parts["mean"].sum((0, 1)).max()
+    central = np.where(np.arange(nodes) == 0, 2.2, 1.0)
     candidate = rng.random(nodes) < 0.6 if on["candidates"] else np.zeros(nodes, dtype=bool)
     candidate[0] = False
     available = np.ones((nodes, periods), dtype=bool)
@@ -112,8 +114,12 @@ def _node_facts(rng: np.random.Generator, parts: Parts, on: dict[str, bool]) -> 
         "room_m3": room,
         "surge_m3": np.round(volume.sum() * rng.uniform(0, 0.6, nodes), 4) if on["surge"] else np.zeros(nodes),
         "surge_cost": np.round(rng.uniform(5, 60, nodes), 2),
-        "units_per_day": np.round(flow * rng.uniform(0.5, 1.6, nodes), 3) if on["units_per_day"] else _inf(nodes),
-        "max_skus": rng.integers(1, len(parts["skus"]) + 1, nodes).astype(float) if on["max_skus"] else _inf(nodes),
+        "units_per_day": np.round(flow * rng.uniform(0.5, 1.6, nodes) * central, 3)
+        if on["units_per_day"]
+        else _inf(nodes),
+        "max_skus": np.ceil(len(parts["skus"]) * rng.uniform(0.2, 1, nodes) * central)
+        if on["max_skus"]
+        else _inf(nodes),
         "fixed_cost": np.round(rng.uniform(0, 60, nodes), 2),
         "opening_cost": np.round(rng.uniform(0, 60, nodes), 2),
         "candidate": candidate,
@@ -152,7 +158,7 @@ def _lanes(rng: np.random.Generator, nodes: int, regions: int, parts: Parts, on:
         "lane_on_time": rng.choice([1.0, 0.95, 0.9, 0.8], lanes),
         "lane_damage": rng.choice([0.0, 0.0, 0.01, 0.05], lanes),
         "lane_temperatures": temperatures,
-        "lane_parcels_per_day": np.round(parcels * rng.uniform(0.5, 2, lanes), 3)
+        "lane_parcels_per_day": np.round(parcels * rng.uniform(0.9, 2.5, lanes), 3)
         if on["lane_capacity"]
         else _inf(lanes),
         "promise_days": np.where(rng.random(regions) < 0.7, rng.integers(1, 5, regions), np.inf),
@@ -226,19 +232,19 @@ def _limit(rng: np.random.Generator, instance: Instance, name: str, penalty: flo
     filtered = bool(rng.random() < 0.4) and measure != "nodes"
     regional = measure in ("units_per_day", "on_time_share") and rng.random() < 0.5
     upper = measure in ("cost", "purchases", "nodes") or (measure != "on_time_share" and rng.random() < 0.6)
-    loose = rng.uniform(0.6, 2.0) if upper else rng.uniform(0.05, 0.6)
+    loose = rng.uniform(0.8, 2.2) if upper else rng.uniform(0.05, 0.4)
     share = measure == "on_time_share"
     return LimitRow(
         name=name,
         measure=measure,
         sense="max" if upper else "min",
-        amount=float(rng.choice([0.6, 0.8, 0.9]))
+        amount=float(rng.choice([0.3, 0.5, 0.8]))
         if share
         else float(np.round(_rough_use(instance)[measure] * loose, 3)),
         skus=_some(rng, skus) if filtered else np.ones(skus, dtype=bool),
         nodes=np.ones(nodes, dtype=bool) if whole or rng.random() < 0.5 else _some(rng, nodes),
         regions=_some(rng, regions) if regional else None,
-        periods=np.ones(periods, dtype=bool) if rng.random() < 0.6 else _some(rng, periods),
+        periods=np.ones(periods, dtype=bool) if measure == "purchases" or rng.random() < 0.6 else _some(rng, periods),
         penalty=penalty,
         filtered=filtered,
     )

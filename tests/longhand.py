@@ -1,0 +1,277 @@
+"""Sections 3 to 7 of MATHEMATICS.md read aloud in plain Python, one SKU, one period, one set at a time.
+
+Slow on purpose and shares no code with `models`: it is what `models` is held against.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+from scipy.integrate import quad
+from scipy.optimize import brentq
+
+from models.instance import Instance
+
+BANDS = (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One SKU held at one set in one period."""
+
+    nodes: frozenset[int]
+    needs_open: frozenset[int]  # the set and every feeder on the way
+    cost: float  # money over the period, without change costs
+    terms: dict[str, float]
+    primary: dict[int, int]  # region -> lane
+    flow: tuple[float, ...]  # units/day by node
+    average: tuple[float, ...]  # units by node
+    peak: tuple[float, ...]  # units by node
+
+
+def is_live(i: Instance, k: int, t: int) -> bool:
+    return float(i.mean[k, :, t].sum()) > 0
+
+
+def feeders_above(i: Instance, k: int, n: int) -> list[int]:
+    chain = []
+    while i.feeder[k, n] >= 0:
+        n = int(i.feeder[k, n])
+        chain.append(n)
+    return chain
+
+
+def admissible_sets(i: Instance, k: int, t: int) -> list[frozenset[int]]:
+    """Section 3. A SKU that is not live has one set, the empty one."""
+    if not is_live(i, k, t):
+        return [frozenset()]
+    allowed = [n for n in range(len(i.nodes)) if i.allowed[k, n, t] and i.available[n, t]]
+    fewest = min(int(i.min_nodes[k]), len(allowed))
+    sizes = range(max(1, fewest), min(int(i.max_nodes[k]), len(allowed)) + 1)
+    sets = (frozenset(s) for size in sizes for s in combinations(allowed, size))
+    return [s for s in sets if _is_admissible(i, k, t, s, allowed)]
+
+
+def _is_admissible(i: Instance, k: int, t: int, nodes: frozenset[int], allowed: list[int]) -> bool:
+    for r in range(len(i.regions)):
+        if i.mean[k, r, t] == 0:
+            continue
+        reached_from = {int(i.lane_node[lane]) for lane in ranked_lanes(i, k, r)}
+        if not nodes & reached_from:
+            return False
+        wants_backup = i.backup_required[r] and i.max_nodes[k] >= 2 and len(reached_from & set(allowed)) >= 2
+        if wants_backup and len(nodes & reached_from) < 2:
+            return False
+    return all(i.available[f, t] for n in nodes for f in feeders_above(i, k, n))
+
+
+def ranked_lanes(i: Instance, k: int, r: int) -> list[int]:
+    """Section 4: lanes to the region that carry the SKU's temperature, best first."""
+    band = next((b for b in BANDS if b >= i.weight_kg[k]), BANDS[-1])
+
+    def key(lane: int) -> tuple:
+        cost = i.lane_parcel_cost[lane] + band * i.lane_kg_cost[lane]
+        days = i.lane_days[lane]
+        misses = bool(days > i.promise_days[r])
+        order = (days, cost) if misses or i.fastest else (cost, days)
+        return (misses, *order, i.lane_node[lane], i.lane_carrier[lane])
+
+    lanes = np.flatnonzero((i.lane_region == r) & i.lane_temperatures[:, i.temperature[k]])
+    return sorted(lanes.tolist(), key=key)
+
+
+def hold(i: Instance, k: int, t: int, nodes: frozenset[int]) -> Holding:
+    """Sections 4 to 7 for SKU k at `nodes` in period t."""
+    primary, backup = _serve(i, k, t, nodes)
+    count = len(i.nodes)
+    flow, variance = [0.0] * count, [0.0] * count
+    for r, lane in primary.items():
+        n = int(i.lane_node[lane])
+        for m in [n, *feeders_above(i, k, n)]:
+            flow[m] += float(i.mean[k, r, t])
+            variance[m] += float(i.variance[k, r, t])
+    stocks = {n: _stock_at(i, k, n, nodes, flow[n], variance[n]) for n in nodes}
+    terms = _shipping_terms(i, k, t, primary, backup) | _node_terms(i, k, t, flow, stocks)
+    return Holding(
+        nodes=nodes,
+        needs_open=nodes | {f for n in nodes for f in feeders_above(i, k, n)},
+        cost=math.fsum(terms.values()),
+        terms=terms,
+        primary=primary,
+        flow=tuple(flow),
+        average=tuple(stocks[n].average if n in stocks else 0.0 for n in range(count)),
+        peak=tuple(stocks[n].peak if n in stocks else 0.0 for n in range(count)),
+    )
+
+
+def _serve(i: Instance, k: int, t: int, nodes: frozenset[int]) -> tuple[dict[int, int], dict[int, int]]:
+    primary, backup = {}, {}
+    for r in range(len(i.regions)):
+        if i.mean[k, r, t] == 0:
+            continue
+        lanes = [lane for lane in ranked_lanes(i, k, r) if int(i.lane_node[lane]) in nodes]
+        primary[r] = lanes[0]
+        others = [lane for lane in lanes if i.lane_node[lane] != i.lane_node[lanes[0]]]
+        if others:
+            backup[r] = others[0]
+    return primary, backup
+
+
+def lateness(i: Instance, lane: int) -> float:
+    return 1.0 if i.lane_days[lane] > i.promise_days[i.lane_region[lane]] else 1.0 - float(i.lane_on_time[lane])
+
+
+def _shipping_terms(i: Instance, k: int, t: int, primary: dict[int, int], backup: dict[int, int]) -> dict[str, float]:
+    u, kg, price = float(i.parcels_per_unit[k]), float(i.weight_kg[k]), float(i.unit_cost[k])
+    terms = dict.fromkeys(("outbound", "late", "damage", "outage"), 0.0)
+
+    def per_unit(lane: int) -> tuple[float, float, float]:
+        freight = u * i.lane_parcel_cost[lane] + kg * i.lane_kg_cost[lane]
+        return freight, u * lateness(i, lane) * i.late_penalty, i.lane_damage[lane] * price
+
+    for r, lane in primary.items():
+        units = float(i.days[t] * i.mean[k, r, t])
+        freight, late, damage = per_unit(lane)
+        extra = i.lost_sale_rate * i.unit_price[k]
+        if r in backup:
+            extra = sum(per_unit(backup[r])) - sum(per_unit(lane))
+        terms["outbound"] += units * freight
+        terms["late"] += units * late
+        terms["damage"] += units * damage
+        terms["outage"] += units * i.outage_days[i.lane_node[lane]] / 365 * extra
+    return terms
+
+
+def _node_terms(i: Instance, k: int, t: int, flow: list[float], stocks: dict[int, Stock]) -> dict[str, float]:
+    d, month, kg, cost = float(i.days[t]), float(i.months[t]), float(i.weight_kg[k]), float(i.unit_cost[k])
+    terms = dict.fromkeys(("inbound", "handling", "ordering", "capital", "storage", "stocking", "spoilage"), 0.0)
+    for n, f in enumerate(flow):
+        terms["inbound"] += d * f * (i.inbound_per_unit[k, n] + kg * i.inbound_per_kg[k, n])
+        terms["handling"] += d * f * i.handling_cost[n]
+    for n, stock in stocks.items():
+        terms["ordering"] += d * stock.orders_per_day * i.order_cost[k, n]
+        terms["capital"] += d / 365 * i.holding_rate * cost * stock.average
+        terms["storage"] += month * i.storage_cost[n] * i.volume_m3[k] * stock.average
+        terms["stocking"] += month * i.stocking_cost[n]
+        terms["spoilage"] += d * cost * stock.spoiled_per_day
+    return {name: float(value) for name, value in terms.items()}
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Section 6 for one SKU at one node."""
+
+    reorder_point: float = 0.0
+    safety: float = 0.0
+    quantity: float = 0.0
+    spoiled_per_day: float = 0.0
+    orders_per_day: float = 0.0
+
+    @property
+    def average(self) -> float:
+        return self.safety + self.quantity / 2
+
+    @property
+    def peak(self) -> float:
+        return self.safety + self.quantity
+
+
+def _stock_at(i: Instance, k: int, n: int, nodes: frozenset[int], flow: float, variance: float) -> Stock:
+    lead, lead_variance = float(i.lead_time[k, n]), float(i.lead_time_sd[k, n]) ** 2
+    for above in feeders_above(i, k, n):
+        if above in nodes:
+            break
+        lead += float(i.lead_time[k, above])
+        lead_variance += float(i.lead_time_sd[k, above]) ** 2
+    holding = i.holding_rate * i.unit_cost[k] + 12 * i.storage_cost[n] * i.volume_m3[k]
+    quantity = order_quantity(
+        flow, float(i.order_cost[k, n]), float(holding), i.max_cover_days, float(i.shelf_life_days[k]),
+        float(i.review_days[n]), float(i.moq[k, n]), float(i.pack_size[k]),
+    )  # fmt: skip
+    if flow == 0:
+        return Stock()
+    protection = lead + float(i.review_days[n])
+    m, eps = protection * flow, float(i.level_error[k])
+    s2 = protection * variance + lead_variance * flow**2 + (eps * m) ** 2
+    point = reorder_point(m, s2, quantity, float(i.service_level[k]), bool(i.fill_service[k]))
+    spoiled = spoiled_per_cycle(point - m + quantity, quantity, flow, variance, eps, float(i.shelf_life_days[k]))
+    return Stock(point, point - m, quantity, spoiled * flow / quantity, flow / quantity)
+
+
+def order_quantity(
+    flow: float, order_cost: float, holding: float, cover: float, shelf: float, review: float, moq: float, pack: float
+) -> float:
+    """Units; section 6, second bullet."""
+    if flow == 0:
+        return 0.0
+    eoq = math.inf if holding == 0 else math.sqrt(2 * flow * 365 * order_cost / holding)
+    eoq = 0.0 if order_cost == 0 else eoq
+    quantity = min(eoq, cover * flow, shelf * flow / 2)
+    quantity = max(quantity, review * flow, 1.0, moq)
+    return math.ceil(quantity / pack - 1e-9) * pack
+
+
+@lru_cache(maxsize=100_000)
+def reorder_point(m: float, s2: float, quantity: float, service: float, fill: bool) -> float:
+    """Units; section 6, third and fourth bullets. Discrete shortages are summed term by term."""
+    if s2 <= 1e-12 * max(1.0, m * m):
+        return m
+    allowed_shortage = (1 - service) * quantity
+    if m > 20:
+        demand = stats.gamma(m * m / s2, scale=s2 / m)
+        at_least = _first_real(m, demand, allowed_shortage, service, fill)
+        return float(math.ceil(at_least - 1e-6))
+    demand = stats.nbinom(m * m / (s2 - m), m / s2) if s2 > m * (1 + 1e-9) else stats.poisson(m)
+    first = math.ceil(m - 1e-9)
+    candidates = np.arange(first, int(m + 80 * math.sqrt(s2)) + 100)
+    beyond = demand.sf(candidates)  # P(X > r)
+    shortage = np.cumsum(beyond[::-1])[::-1]  # E[(X - r)+] = sum over j >= r of P(X > j)
+    met = shortage <= allowed_shortage if fill else 1 - beyond >= service
+    return float(candidates[np.argmax(met)])
+
+
+def _first_real(m: float, demand: stats.rv_continuous, allowed: float, service: float, fill: bool) -> float:
+    if not fill:
+        return max(m, float(demand.ppf(service)))
+    if shortage(demand, m) <= allowed:
+        return m
+    return float(brentq(lambda r: shortage(demand, r) - allowed, m, demand.isf(1e-15) + m, xtol=1e-10))
+
+
+def shortage(demand: stats.rv_continuous, r: float) -> float:
+    """E[(X - r)+] of a gamma demand: mean x P(X' > r) - r P(X > r), X' with one more unit of shape."""
+    shape, scale = demand.args[0], demand.kwds["scale"]
+    return float(shape * scale * stats.gamma.sf(r, shape + 1, scale=scale) - r * demand.sf(r))
+
+
+def shortage_by_integration(demand: stats.rv_continuous, r: float) -> float:
+    """The same, as the integral of P(X > x) from r on."""
+    return float(quad(demand.sf, r, demand.isf(1e-16) + r, limit=500, epsabs=1e-12)[0])
+
+
+def spoiled_per_cycle(stock: float, quantity: float, flow: float, variance: float, eps: float, shelf: float) -> float:
+    """Units; section 6, last bullet."""
+    if math.isinf(shelf):
+        return 0.0
+    mean = shelf * flow
+    spread = shelf * variance + (eps * mean) ** 2
+    if spread <= 1e-12 * max(1.0, mean * mean):
+        return min(quantity, max(0.0, stock - mean))
+    demand = stats.gamma(mean * mean / spread, scale=spread / mean)
+    return min(quantity, max(0.0, stock - mean + shortage(demand, stock)))
+
+
+def change_cost(i: Instance, k: int, path: tuple[frozenset[int], ...], t: int) -> float:
+    """Section 7, last row, in period t."""
+    if t > 0:
+        before = path[t - 1]
+    elif i.in_force is None:
+        return 0.0
+    else:
+        before = frozenset(np.flatnonzero(i.in_force[k]).tolist())
+    return i.change_cost_in * len(path[t] - before) + i.change_cost_out * len(before - path[t])

@@ -1,0 +1,148 @@
+"""The optimizer against exhaustive enumeration on small random networks with every feature on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.column_generation import solve
+from models.evaluation import evaluate
+from models.instance import Instance
+from models.outcome import Outcome
+
+from .enumeration import Optimum, enumerate_optimum
+from .instances import SWITCHES, tiny
+
+RELATIVE = 1e-6  # of the optimum; the solver's own tolerance on a certified plan
+
+
+def agree(instance: Instance, truth: Optimum | None, found: Outcome) -> None:
+    """The plan costs what the enumeration says is least, and the bound is no higher."""
+    if truth is None:
+        assert found.status == "infeasible"
+        assert found.stocked is None
+        assert found.relief, "an infeasible case names its smallest relief"
+        return
+    assert found.status == "gap_reached"
+    room = RELATIVE * max(1.0, abs(truth.cost))
+    assert found.bound <= truth.cost + room, "a bound above the optimum certifies nonsense"
+    assert found.objective == pytest.approx(truth.cost, abs=room)
+    assert found.stocked is not None
+    assert found.open is not None
+    assert found.surge is not None
+    assert evaluate(instance, found.stocked, found.open, found.surge).total == pytest.approx(found.objective, abs=room)
+
+
+def check(instance: Instance) -> None:
+    agree(instance, enumerate_optimum(instance), solve(instance, gap=1e-9, time_limit=60))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_every_feature_tossed_on_or_off(seed: int) -> None:
+    """The optimum of 3 SKUs x 3 nodes x 3 regions x 2 periods is found and certified, or infeasibility is proved."""
+    check(tiny(seed))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_feature_on_at_once(seed: int) -> None:
+    """The same with all features switched on together."""
+    check(tiny(1000 + seed, **dict.fromkeys(SWITCHES, True)))
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_each_feature_alone(switch: str) -> None:
+    """Each feature is right when nothing else can mask it."""
+    for seed in range(3):
+        check(tiny(2000 + seed, **(dict.fromkeys(SWITCHES, False) | {switch: True})))
+
+
+@pytest.mark.parametrize(
+    ("skus", "nodes", "regions", "periods"),
+    [(1, 1, 1, 1), (1, 3, 2, 3), (5, 3, 4, 1), (2, 4, 3, 2), (3, 1, 2, 2), (4, 2, 3, 3)],
+)
+def test_other_shapes(skus: int, nodes: int, regions: int, periods: int) -> None:
+    """One SKU, one node, one period and three periods are no special cases."""
+    for seed in range(8):
+        check(tiny(3000 + seed, skus, nodes, regions, periods))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(10_000, 10**9), st.fixed_dictionaries({}, optional={name: st.booleans() for name in SWITCHES}))
+def test_any_mixture_of_features(seed: int, switches: dict[str, bool]) -> None:
+    """Hypothesis looks for a mixture of features in which plan and enumeration part."""
+    check(tiny(seed, **switches))
+
+
+MONEY = (
+    "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost", "opening_cost",
+    "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost", "late_penalty", "change_cost_in",
+    "change_cost_out", "budget",
+)  # fmt: skip
+
+
+def in_other_money(instance: Instance, rate: float) -> Instance:
+    """The same instance with every price in a currency `rate` times smaller."""
+    limits = []
+    for row in instance.limits:
+        is_money = row.measure in ("value", "cost", "purchases")
+        amount, penalty = (row.amount * rate, row.penalty) if is_money else (row.amount, row.penalty * rate)
+        limits.append(replace(row, amount=amount, penalty=penalty))
+    prices = {name: getattr(instance, name) * rate for name in MONEY}
+    return replace(instance, **prices, limits=tuple(limits))
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1e-3, 1e3, 1e6])
+def test_huge_and_tiny_money(rate: float) -> None:
+    """Prices a million times larger or smaller scale the optimum and leave the certificate sound."""
+    for seed in range(12):
+        instance = tiny(4000 + seed, hard_limits=False)
+        truth = enumerate_optimum(instance)
+        found = solve(in_other_money(instance, rate), gap=1e-9, time_limit=60)
+        if truth is None:
+            assert found.status == "infeasible", seed
+            continue
+        room = RELATIVE * truth.cost * rate
+        assert found.bound <= truth.cost * rate + room, seed
+        assert found.objective == pytest.approx(truth.cost * rate, abs=room), seed
+
+
+def with_equal_nodes(instance: Instance) -> Instance:
+    """Every node a copy of node 0 in all but name, every lane of a region alike."""
+    per_node = (
+        "room_m3", "surge_m3", "surge_cost", "units_per_day", "max_skus", "fixed_cost", "opening_cost", "handling_cost",
+        "storage_cost", "stocking_cost", "review_days", "outage_days", "available",
+    )  # fmt: skip
+    per_pair = ("allowed", "lead_time", "lead_time_sd", "inbound_per_unit", "inbound_per_kg", "order_cost", "moq")
+    per_lane = ("lane_parcel_cost", "lane_kg_cost", "lane_days", "lane_on_time", "lane_damage")
+    alike = {name: np.repeat(getattr(instance, name)[:1], len(instance.nodes), axis=0) for name in per_node}
+    alike |= {name: np.repeat(getattr(instance, name)[:, :1], len(instance.nodes), axis=1) for name in per_pair}
+    alike |= {name: np.full_like(getattr(instance, name), getattr(instance, name)[0]) for name in per_lane}
+    return replace(instance, **alike, feeder=np.full_like(instance.feeder, -1))
+
+
+def test_ties_between_equal_nodes() -> None:
+    """Many optima of equal cost: symmetric nodes and lanes leave optimum and bound right."""
+    for seed in range(15):
+        check(with_equal_nodes(tiny(5000 + seed, feeders=False)))
+
+
+def test_no_demand_at_all() -> None:
+    """Without demand nothing is stocked and only the nodes already open cost money."""
+    for seed in range(5):
+        instance = tiny(6000 + seed, hard_limits=False, soft_limits=False)
+        empty = replace(instance, mean=np.zeros_like(instance.mean), variance=np.zeros_like(instance.variance))
+        check(empty)
+
+
+def test_windows_that_close_the_only_node() -> None:
+    """A live SKU whose only nodes are shut in a period makes the case infeasible, and the solver says so."""
+    instance = tiny(7, zero_demand=False, dead_periods=False)
+    shut = np.ones_like(instance.available)
+    shut[:, -1] = False
+    closed = replace(instance, available=shut, allowed=instance.allowed & shut[None])
+    assert enumerate_optimum(closed) is None
+    assert solve(closed, gap=1e-9).status == "infeasible"
