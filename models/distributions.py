@@ -1,9 +1,9 @@
 """First-order loss functions and probabilities of the distributions demand is described by.
 
 The loss of `X` at `r` is `E[(X - r)+]`, the complementary loss `E[(r - X)+]`; both are in units of `X`. All functions
-take and return arrays of any broadcastable shapes. Sources: Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed.,
-appendix C.3 (loss functions); Loader (2000), Fast and Accurate Computation of Binomial Probabilities (the masses, which
-stay accurate to about 1e-13 where differences of log-gammas lose every digit).
+take and return arrays of any broadcastable shapes. Sources: Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd
+ed., appendix C, and Zipkin, Foundations of Inventory Management (2000), appendix C (loss functions); Loader (2000), Fast
+and Accurate Computation of Binomial Probabilities (masses that stay accurate where differences of log-gammas do not).
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def negative_binomial_survival(x: ArrayLike, mean: ArrayLike, variance: ArrayLik
 def negative_binomial_loss(r: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Floats:
     """E[(X - r)+] of a negative binomial variable, in units: (m - r) P(X > r) + (m + r (s2/m - 1)) P(X = r).
 
-    From x P(X = x) = m P(Y = x - 1), Y of size one larger (Johnson, Kemp & Kotz, Univariate Discrete Distributions, 5.2).
+    Zipkin, section C.2.3.6, in terms of the mean m and the variance s2.
 
     >>> n, p = 3.0, 0.2  # Snyder & Shen's parameters: mean n (1 - p) / p
     >>> round(float(negative_binomial_loss(10, n * (1 - p) / p, n * (1 - p) / p**2)), 12)
@@ -165,7 +165,7 @@ def negative_binomial_complementary_loss(r: ArrayLike, mean: ArrayLike, variance
 
 
 def gamma_loss(r: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Floats:
-    """E[(X - r)+] of a gamma variable with the mean and variance (both > 0), in units; r >= 0 (Snyder & Shen, C.33).
+    """E[(X - r)+] of a gamma variable with the mean and variance (both > 0), in units; r >= 0 (Zipkin, p. 457).
 
     >>> round(float(gamma_loss(4.0, 2.0 * 3.0, 2.0 * 3.0**2)), 12)  # shape 2, scale 3
     2.635971381157
@@ -176,7 +176,7 @@ def gamma_loss(r: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Floats:
 
 
 def gamma_complementary_loss(r: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Floats:
-    """E[(r - X)+] of a gamma variable with the mean and variance (both > 0), in units; r >= 0 (Snyder & Shen, C.34).
+    """E[(r - X)+] of a gamma variable with the mean and variance (both > 0), in units; r >= 0 (Zipkin, p. 457).
 
     >>> round(float(gamma_complementary_loss(4.0, 6.0, 18.0)), 12)
     0.635971381157
