@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import SEVERITIES, Finding, worst_first
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from models.outcome import Progress
+
+    from .plan import Plan
 
 SHOWN = 20  # findings printed before "and N more"
 PLAIN_EVERY = 5.0  # seconds between two progress lines of the same stage in a pipe
@@ -64,6 +67,15 @@ class Talk:
             return
         text = Text.assemble((f"{finding.severity:<8}", STYLES[finding.severity]), harmless(str(finding)))
         _console(stderr=error).print(text, soft_wrap=True)
+
+    def plan(self, plan: Plan, path: Path) -> None:
+        """A plan in a few lines: what was noticed, what it costs, how good it is, where it stands."""
+        findings = (*plan.case.findings, *plan.assembly_findings)
+        self.findings(finding for finding in findings if finding.severity in ("error", "warning"))
+        for line in plan.headline:
+            self.say(line)
+        self.say(f"{counted(findings)}; {plan.facts['seconds']:,.1f} s")
+        self.say(f"Written: {path}", "bold")
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None] | None]:

@@ -6,21 +6,19 @@ Only the last step touches the published plan; every other ending leaves it as i
 
 from __future__ import annotations
 
-import hashlib
-import os
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
     AuditFailed,
-    Busy,
+    FileRefused,
+    Finding,
     GapTooWide,
     InfeasibleCase,
     InputChanged,
@@ -30,6 +28,7 @@ from .errors import (
     UsageError,
     WriteFailed,
 )
+from .files import file_digest, locked, replace_file, staged
 
 if TYPE_CHECKING:
     from models.outcome import Progress
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 STALE = ("errors", "diagnosis", "review", "interim", "pending")  # files of earlier runs that a published plan replaces
-RETRIES = (0.5, 1.0, 2.0)  # seconds between attempts to replace a plan that is open in a spreadsheet
 
 
 class Terminated(Interrupted):
@@ -119,6 +117,59 @@ def _diagnosed(error: InfeasibleCase, request: Request) -> InfeasibleCase:
     return InfeasibleCase(error.message, error.relief, f"{error.remedy} All of it: {path}".strip())
 
 
+def new_workbook(path: Path, *, blank: bool = False, force: bool = False) -> None:
+    """Write the example workbook, or the blank template. Raises UsageError or WriteFailed."""
+    if path.suffix.casefold() != ".xlsx":
+        raise UsageError(f"{path}: a workbook ends in .xlsx.")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already.", "Choose another name, or pass --force to overwrite it.")
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder {path.parent} does not exist.", "Make it, or choose another path.")
+    with staged(path) as draft:
+        if blank:
+            from .writing.template import write_template
+
+            write_template(draft)
+        else:
+            from .example import write_example
+
+            write_example(draft)
+        replace_file(draft, path, path.with_name(f"{path.stem}.pending.xlsx"))
+
+
+def verify_plan(plan: Path, source: Path, orders: Path | None = None) -> tuple[Finding, ...]:
+    """Audit a written plan against its input, under the settings it was made with. Raises AuditFailed."""
+    from .audit import audit
+
+    findings = audit(plan, read_case(source, orders, overrides_of(plan)))
+    faults = [finding for finding in findings if finding.severity == "error"]
+    if faults:
+        raise AuditFailed(f"{plan} does not agree with {source} ({len(faults)} faults).", findings)
+    return findings
+
+
+def overrides_of(plan: Path) -> dict[str, Any]:
+    """Settings that were given with --set when a plan was made, from its Run sheet."""
+    from zipfile import BadZipFile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    if not plan.is_file():
+        raise UsageError(f"{plan}: file not found.")
+    try:
+        book = load_workbook(plan, read_only=True, data_only=True)
+    except (OSError, ValueError, KeyError, BadZipFile, InvalidFileException) as fault:
+        raise FileRefused(f"{plan} is not a plan workbook.", "Give the file that nodewise plan wrote.") from fault
+    try:
+        if "Run" not in book.sheetnames:
+            raise UsageError(f"{plan} is not a plan: it has no sheet Run.")
+        rows = [(*row, None, None, None)[:3] for row in book["Run"].iter_rows(values_only=True)]
+        return {str(name): value for name, value, origin in rows if origin == "--set"}
+    finally:
+        book.close()
+
+
 def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
     """Kind of file the plan belongs in ('' = the plan itself), and the error that says why it is not published."""
     if made.status == "interrupted":
@@ -143,12 +194,12 @@ def _publish(request: Request, made: Plan, stop: Stop) -> Result:
         faults = [finding for finding in audit(draft, made.case) if finding.severity == "error"]
         if faults:
             rejected = request.beside("rejected")
-            _replace(draft, rejected, request)
+            replace_file(draft, rejected, request.beside("pending"))
             raise AuditFailed(
                 f"the plan failed its audit ({len(faults)} faults).", faults, f"It is kept as {rejected}."
             )
         check_unchanged(made.case)
-        _replace(draft, target, request)
+        replace_file(draft, target, request.beside("pending"))
     if not kind:
         for old in STALE:
             request.beside(old).unlink(missing_ok=True)
@@ -179,73 +230,6 @@ def check_unchanged(case: Case) -> None:
         path, digest = case.source.get(f"{name}path"), case.source.get(f"{name}sha256")
         if path and digest and file_digest(Path(path)) != digest:
             raise InputChanged(f"{path} changed during the run.", "Start again.")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file; '' when it is gone."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-@contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A hidden name in the target's folder to write to; whatever is left there goes, also what a killed run left."""
-    prefix = f".{out.stem}."
-    for left in out.parent.glob(f"{prefix}*.draft.xlsx"):
-        left.unlink(missing_ok=True)
-    draft = out.with_name(f"{prefix}{os.getpid()}-{time.time_ns()}.draft.xlsx")
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _replace(draft: Path, target: Path, request: Request) -> None:
-    """Put the draft in its place in one step. Raises WriteFailed; the plan is then kept as ``pending``."""
-    for pause in (*RETRIES, None):
-        try:
-            os.replace(draft, target)
-        except OSError as fault:
-            if pause is None:
-                pending = request.beside("pending")
-                os.replace(draft, pending)
-                message = f"{target} could not be replaced ({fault.strerror}); is it open?"
-                raise WriteFailed(
-                    message, f"The plan is kept as {pending}: close the old one and rename it."
-                ) from fault
-            time.sleep(pause)
-        else:
-            _sync_folder(target.parent)
-            return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system can."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the plan's lock; the system frees it when the process ends in any way. Raises Busy."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(out.with_name(f".{out.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as fault:
-        raise Busy(f"another run is making {out}.", "Try again when it has ended.") from fault
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @dataclass

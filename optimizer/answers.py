@@ -1,0 +1,87 @@
+"""What ``--json`` says: one object per command, the same keys however the command ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .console import counts
+from .errors import Finding, Interrupted, NodewiseError, NoPlanInTime
+
+if TYPE_CHECKING:
+    from .case import Case
+    from .job import Result
+
+
+def failed(command: str, error: Exception) -> dict[str, Any]:
+    """The answer of a command that ended in an error."""
+    findings = tuple(getattr(error, "findings", ()))
+    answer = _answer(command, findings, getattr(error, "exit_code", 1), str(error))
+    answer["status"] = snake(type(error).__name__) if isinstance(error, NodewiseError) else "internal_error"
+    if command == "plan":
+        answer |= dict.fromkeys(("cost", "bound", "gap", "seconds", "peak_memory_mb", "seed", "input_sha256", "plan"))
+        answer |= {"stop_reason": _stop_reason(error), "published": False}
+        answer["relief"] = [asdict(line) for line in getattr(error, "relief", ())]
+    return answer
+
+
+def planned(result: Result) -> dict[str, Any]:
+    """The answer of ``nodewise plan`` with a plan on disk."""
+    plan, error = result.plan, result.error
+    findings = (*plan.case.findings, *plan.assembly_findings)
+    answer = _answer("plan", findings, error.exit_code if error else 0, str(error or ""))
+    return answer | {
+        "status": plan.status,
+        "stop_reason": plan.stop_reason,
+        "cost": plan.cost,
+        "bound": plan.bound,
+        "gap": plan.gap,
+        "seconds": plan.facts["seconds"],
+        "peak_memory_mb": plan.facts["peak_memory_mb"],
+        "seed": plan.case.settings.seed,
+        "input_sha256": plan.case.source.get("sha256"),
+        "plan": result.path,
+        "published": error is None,
+        "relief": [],
+    }
+
+
+def checked(case: Case) -> dict[str, Any]:
+    """The answer of ``nodewise check`` on a workbook that can be planned."""
+    sizes = {name: len(case.table(name)) for name in ("orders", "skus", "nodes", "regions", "lanes")}
+    return _answer("check", case.findings, 0, "") | {"status": "valid", "rows": sizes}
+
+
+def verified(findings: Iterable[Finding]) -> dict[str, Any]:
+    """The answer of ``nodewise verify`` on a plan without faults."""
+    return _answer("verify", tuple(findings), 0, "") | {"status": "verified"}
+
+
+def _answer(command: str, findings: tuple[Finding, ...], exit_code: int, message: str) -> dict[str, Any]:
+    return {
+        "command": command,
+        "status": "",
+        "exit_code": exit_code,
+        "message": message,
+        "findings": counts(findings),
+        "details": [asdict(finding) for finding in findings],
+    }
+
+
+def _stop_reason(error: Exception) -> str:
+    if isinstance(error, NoPlanInTime):
+        return "time_limit"
+    if isinstance(error, Interrupted):
+        return "interrupted"
+    return "infeasible" if hasattr(error, "relief") else "error"
+
+
+def snake(name: str) -> str:
+    """A class name as a status.
+
+    >>> snake("NoPlanInTime")
+    'no_plan_in_time'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
