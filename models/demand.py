@@ -61,7 +61,7 @@ class Campaign:
     """One row of the Campaigns sheet, its filters turned into masks.
 
     ``uplift`` is the multiple of the normal rate while it runs: 1.5 means one and a half times. Campaigns that run at
-    once add their excess: 1.5 and 1.2 make 1.7. ``extra_units`` is the total over the campaign's SKUs, regions and days.
+    once add their excess: 1.5 and 1.2 make 1.7. ``extra_units`` is the total over its SKUs, regions and days.
     """
 
     skus: Bools  # (K,)
@@ -80,7 +80,9 @@ class DemandRates:
     variance: Floats  # (K,R,T) v, units^2/day
     level_error: Floats  # (K,) eps, relative standard error of the SKU's level
     parcels_per_unit: Floats  # (K,) u
-    method: tuple[str, ...]  # (K,) how the level was forecast: see levels.METHODS; "category", "shrunk", "none", "given"
+    method: tuple[
+        str, ...
+    ]  # (K,) how the level was forecast: see levels.METHODS; "category", "shrunk", "none", "given"
     dispersion: Floats  # (K,) phi, variance-to-mean ratio
     share: Floats  # (K,R) regional shares, rows sum to one
     level: Floats  # (K,) units/day without season and campaigns
@@ -132,8 +134,9 @@ def _within(history: History, span: Span) -> History:
     keep = (history.day >= span.since) & (history.day <= span.until)
     if keep.all():
         return history
-    fields = (history.sku, history.region, history.day, history.order, history.quantity)
-    return History(*(values[keep] for values in fields))
+    return History(
+        history.sku[keep], history.region[keep], history.day[keep], history.order[keep], history.quantity[keep]
+    )
 
 
 def usual_quantity(history: History, campaigns: Sequence[Campaign]) -> Floats:
@@ -165,7 +168,7 @@ def order_size_dispersion(history: History, skus: int) -> Floats:
 
 
 def parcels_per_unit(history: History, skus: int) -> Floats:
-    """u (K,): sum over the SKU's lines of quantity / units in the order, divided by the SKU's units; 1 without lines."""
+    """u (K,): sum over the SKU's lines of quantity / units in the order, over the SKU's units; 1 without lines."""
     if not history.order.size:
         return np.ones(skus)
     ordered = np.bincount(history.order, weights=history.quantity)[history.order]
@@ -228,8 +231,8 @@ def override(rates: DemandRates, sku: Ints, region: Ints, period: Ints, mean: Fl
     """Put a planner's own rates in place of the forecast.
 
     All arguments but ``rates`` are (rows,): period -1 = every period, sd nan = ``sqrt(phi mean)``. A row for one
-    period beats a row for all. What a planner states is final: no launch date and no campaign changes it. The level error
-    of a SKU becomes 0 when every cell with demand is overridden; its method becomes "given".
+    period beats a row for all. What a planner states is final: no launch date and no campaign changes it. The level
+    error of a SKU becomes 0 when every cell with demand is overridden; its method becomes "given".
     """
     if not sku.size:
         return rates
@@ -245,8 +248,8 @@ def override(rates: DemandRates, sku: Ints, region: Ints, period: Ints, mean: Fl
         new_mean[cells] = mean[rows][:, None] if wide else mean[rows]
         new_variance[cells] = variance[rows][:, None] if wide else variance[rows]
         given[cells] = True
-    whole = given.any(axis=(1, 2)) & (given | (new_mean <= 0)).all(axis=(1, 2))
-    method = tuple("given" if all_given else name for all_given, name in zip(whole, rates.method, strict=True))
+    whole = np.asarray(given.any(axis=(1, 2)) & (given | (new_mean <= 0)).all(axis=(1, 2)))
+    method = tuple("given" if all_given else name for all_given, name in zip(whole.tolist(), rates.method, strict=True))
     return replace(
         rates,
         mean=new_mean,

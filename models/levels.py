@@ -48,27 +48,26 @@ class Levels:
     method: tuple[str, ...]  # (K,) one of METHODS, "shrunk", "category" or "none"
 
 
-def weekly(
-    sku: Ints, day: Ints, quantity: Floats, launch: Floats, end: Floats, since: int, until: int
-) -> Weekly:
+def weekly(sku: Ints, day: Ints, quantity: Floats, launch: Floats, end: Floats, since: int, until: int) -> Weekly:
     """Units per SKU in whole weeks counted back from ``until``; a partial first week is left out.
 
     launch, end (K,) day numbers, nan = not stated. A SKU without launch date is on sale from the start of history,
     unless the wait for its first sale is over three times its mean interval between weeks with sales (under steady
-    trade that has a probability of 5 %): then from the week of its first sale. History shorter than a week is one partial week.
+    trade that has a probability of 5 %): then from the week of its first sale. History shorter than a week is one
+    partial week.
     """
     weeks = max(1, (until - since + 1) // WEEK)
     count = launch.size
     week = weeks - 1 - (until - day) // WEEK
     keep = (week >= 0) & (week < weeks)
     units = np.bincount(week[keep] * count + sku[keep], weights=quantity[keep], minlength=weeks * count)
-    units = units.reshape(weeks, count)
+    sales: Floats = units.astype(float).reshape(weeks, count)
     start = max(float(until - WEEK * weeks + 1), float(since))
-    opens, closes = _on_sale(units, launch, end, start, float(until))
+    opens, closes = _on_sale(sales, launch, end, start, float(until))
     first = until - WEEK * (weeks - np.arange(weeks)) + 1.0
     begin = np.maximum(np.maximum(first, since)[:, None], opens)
     exposure = np.clip((np.minimum((first + WEEK - 1)[:, None], closes) - begin + 1) / WEEK, 0.0, 1.0)
-    return Weekly(np.where(exposure > 0, units, 0.0), exposure)
+    return Weekly(np.where(exposure > 0, sales, 0.0), exposure)
 
 
 def _on_sale(units: Floats, launch: Floats, end: Floats, start: float, until: float) -> tuple[Floats, Floats]:
@@ -118,9 +117,9 @@ def bands(mean: Floats, use: Bools) -> Ints:
 def _dispersion(series: Weekly, band: Ints, fallback: Floats) -> Floats:
     """phi (K,): variance over mean of weekly sales, from the SKU's successive differences, shrunk to its band.
 
-    ``sum (y[w+1] - y[w])^2 / 2`` estimates the variance without being fooled by a drifting level (von Neumann, Annals of Mathematical
-    Statistics 12, 1941); the ratio is pooled over similar SKUs with the weight of DISPERSION_PRIOR weeks and is at
-    least 1 (Poisson).
+    ``sum (y[w+1] - y[w])^2 / 2`` estimates the variance without being fooled by a drifting level (von Neumann,
+    Annals of Mathematical Statistics 12, 1941); the ratio is pooled over similar SKUs with the weight of
+    DISPERSION_PRIOR weeks and is at least 1 (Poisson).
     """
     pair = series.full[1:] & series.full[:-1]
     pairs = pair.sum(axis=0).astype(float)
@@ -225,9 +224,7 @@ def _final_levels(series: Weekly, choice: Ints) -> tuple[Floats, Floats]:
     return level, effective
 
 
-def _error(
-    tested: Backtest, choice: Ints, level: Floats, dispersion: Floats, effective: Floats, band: Ints
-) -> Floats:
+def _error(tested: Backtest, choice: Ints, level: Floats, dispersion: Floats, effective: Floats, band: Ints) -> Floats:
     """eps (K,): relative standard error of the level, measured out of sample.
 
     Squared errors of four-week means, less the scatter ``phi x mean / 4`` that demand has around even a perfect level,
@@ -247,13 +244,19 @@ def _error(
 
 
 def _category_rate(level: Floats, known: Bools, category: Ints, count: int) -> Floats:
-    """(K,) mean weekly level per SKU on sale in the SKU's category; nan where the category has none or is blank."""
-    row = np.where(category < 0, count, category)
-    total = np.bincount(row, weights=level * known, minlength=count + 1)
-    number = np.bincount(row, weights=known, minlength=count + 1)
-    rate = np.divide(total, number, out=np.full(count + 1, np.nan), where=number > 0)
-    rate[count] = np.nan
-    return np.asarray(rate[row])
+    """(K,) median weekly level of the category's SKUs on sale; nan where the category has none or is blank.
+
+    The median, not the mean: a category's mean is made by its few best sellers, which new SKUs seldom join.
+    """
+    use = np.flatnonzero(known & (category >= 0))
+    ordered = use[np.lexsort((level[use], category[use]))]
+    number = np.bincount(category[ordered], minlength=count)
+    begin = np.cumsum(number) - number
+    rate = np.full(count + 1, np.nan)
+    some = number > 0
+    low, high = begin[some] + (number[some] - 1) // 2, begin[some] + number[some] // 2
+    rate[:-1][some] = (level[ordered[low]] + level[ordered[high]]) / 2
+    return np.asarray(rate[np.where(category < 0, count, category)])
 
 
 def _young(

@@ -40,7 +40,7 @@ def seasons(category: Ints, count: int, day: Ints, quantity: Floats, since: int,
     units = np.bincount(cell, weights=quantity, minlength=(count + 1) * months).reshape(count + 1, months)
     lines = np.bincount(cell, minlength=(count + 1) * months).reshape(count + 1, months)
     units[count], lines[count] = units.sum(axis=0), lines.sum(axis=0)
-    enough = (lines[:, usable] >= LEAST_LINES).all(axis=1) & (units[:, usable] > 0).all(axis=1)
+    enough = np.asarray((lines[:, usable] >= LEAST_LINES).all(axis=1) & (units[:, usable] > 0).all(axis=1))
     if not enough[count]:
         return flat
     effects = _month_effects(units[np.ix_(enough, usable)] / days[usable], usable + origin)

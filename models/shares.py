@@ -43,22 +43,27 @@ def regional_shares(
     """Shares (K,R) of each SKU's demand; ``category`` (K,) with -1 = blank, ``count`` categories, shape = (K, R).
 
     The map of all trade shrinks each category's map, which shrinks each SKU's. The effective number of orders behind
-    a map is Kish's ``(sum q)^2 / sum q^2``: a single pallet is one observation, not a thousand. Without any order at all the
-    regions share equally.
+    a map is Kish's ``(sum q)^2 / sum q^2``: a single pallet is one observation, not a thousand. Without any order at
+    all the regions share equally.
     """
     k_count, r_count = shape
-    units = np.bincount(sku * r_count + region, weights=quantity, minlength=k_count * r_count).reshape(shape)
-    squares = np.bincount(sku, weights=quantity * quantity, minlength=k_count)
+    cells = _totals(sku * r_count + region, quantity, k_count * r_count)
+    units = cells.reshape(shape)
+    squares = _totals(sku, quantity * quantity, k_count)
     overall = units.sum(axis=0)
     overall = overall / overall.sum() if overall.sum() > 0 else np.full(r_count, 1.0 / r_count)
     row = np.where(category < 0, count, category)
     category_units = np.zeros((count + 1, r_count))
     np.add.at(category_units, row, units)
-    category_squares = np.bincount(row, weights=squares, minlength=count + 1)
+    category_squares = _totals(row, squares, count + 1)
     category_orders = _effective(category_units.sum(axis=1), category_squares)
     maps = shrunk(category_units, category_orders, np.tile(overall, (count + 1, 1)))
     maps[count] = overall
     return shrunk(units, _effective(units.sum(axis=1), squares), maps[row])
+
+
+def _totals(group: Ints, weights: Floats, count: int) -> Floats:
+    return np.bincount(group, weights=weights, minlength=count).astype(float)
 
 
 def _effective(total: Floats, squares: Floats) -> Floats:

@@ -1,0 +1,179 @@
+"""Case -> demand rates: order lines, campaigns, dates and the planner's own forecast as arrays."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from models.demand import Campaign, Catalogue, DemandRates, History, Horizon, Span, estimate, override
+from models.instance import Floats, Ints
+
+from .case import Case
+from .columns import Labels, positions
+from .settings import Settings
+
+GRACE = 7  # days without any order at the end of history that still count as trade without demand
+
+
+def forecast(case: Case) -> DemandRates:
+    """Demand per SKU, region and period: the forecast from history, with the Demand sheet's own figures over it.
+
+    Campaigns that name a tier need the tiers, which need a forecast: it is then made twice, first without them.
+    Raises UsageError when the plan has no start, InputInvalid when an order names an unknown SKU or region.
+    """
+    if case.campaigns["tier"].notna().any():
+        return _forecast(case, tiers_of(case, _forecast(case, None)))
+    return _forecast(case, None)
+
+
+def _forecast(case: Case, tiers: tuple[str, ...] | None) -> DemandRates:
+    history = history_of(case)
+    rates = estimate(
+        history,
+        _catalogue(case.skus),
+        span_of(case.settings, history.day),
+        horizon_of(case.settings),
+        len(case.regions),
+        campaigns_of(case, tiers),
+    )
+    return _with_own_figures(case, rates)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - date(1970, 1, 1)).days
+
+
+def day_numbers(dates: pd.Series) -> Floats:
+    """Days since 1970-01-01, NaN for a blank date."""
+    days = pd.to_datetime(dates).to_numpy(dtype="datetime64[D]")
+    return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(float))
+
+
+def horizon_of(settings: Settings) -> Horizon:
+    """First day and length of each period."""
+    days = np.array([day_number(day) for day in settings.boundaries], dtype=np.int64)
+    return Horizon(days[:-1], np.diff(days))
+
+
+def history_of(case: Case) -> History:
+    """Order lines as arrays."""
+    orders = case.orders
+    return History(
+        sku=positions(orders["sku"], case.skus["sku"], "Orders!sku"),
+        region=positions(orders["region"], case.regions["region"], "Orders!region"),
+        day=orders["date"].to_numpy(dtype="datetime64[D]").astype(np.int64),
+        order=_codes(orders["order_id"]),
+        quantity=orders["quantity"].to_numpy(dtype=float),
+    )
+
+
+def _codes(values: pd.Series) -> Ints:
+    codes = values.cat.codes if isinstance(values.dtype, pd.CategoricalDtype) else pd.factorize(values)[0]
+    return np.asarray(codes, dtype=np.int64)
+
+
+def span_of(settings: Settings, day: Ints) -> Span:
+    """The days of usable history: those with orders, within ``history_from`` .. ``history_until``.
+
+    Days without any order at either end count as trade without demand, unless they are more than GRACE: then the
+    orders were cut there, and history begins or ends with an order.
+    """
+    start = settings.boundaries[0]
+    last = day_number(settings.history_until or start - timedelta(days=1))
+    first = day_number(settings.history_from) if settings.history_from else None
+    used = day[(day <= last) & ((day >= first) if first is not None else True)]
+    if not used.size:
+        return Span(last, last)
+    until = last if last - used.max() <= GRACE else int(used.max())
+    since = first if first is not None and used.min() - first <= GRACE else int(used.min())
+    return Span(since, until)
+
+
+def _catalogue(skus: pd.DataFrame) -> Catalogue:
+    codes = pd.factorize(skus["category"])[0]
+    return Catalogue(codes.astype(np.int64), day_numbers(skus["launch_date"]), day_numbers(skus["end_date"]))
+
+
+def campaigns_of(case: Case, tiers: tuple[str, ...] | None) -> tuple[Campaign, ...]:
+    """Rows of the Campaigns sheet as masks; rows that name a tier are left out while ``tiers`` is None."""
+    skus = case.skus
+    filters = {"sku": Labels(skus["sku"]), "category": Labels(skus["category"])}
+    if tiers is not None:
+        filters["tier"] = Labels(tiers, case.tiers["tier"])
+    regions = Labels(case.regions["region"])
+    found = []
+    for row in case.campaigns.to_dict("records"):
+        if tiers is None and isinstance(row["tier"], str):
+            continue
+        place = f"Campaigns: {row['campaign']}"
+        chosen = np.ones(len(skus), dtype=bool)
+        for name, labels in filters.items():
+            chosen &= labels.mask(row[name], place)
+        first, last = (day_number(pd.Timestamp(row[name]).date()) for name in ("from", "until"))
+        uplift, extra = _or(row["uplift"], 1.0), _or(row["extra_units"], 0.0)
+        found.append(Campaign(chosen, regions.mask(row["region"], place), first, last, uplift, extra))
+    return tuple(found)
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None or pd.isna(value) else float(value)
+
+
+def _with_own_figures(case: Case, rates: DemandRates) -> DemandRates:
+    """The Demand sheet's means and spreads in place of the forecast; rows for other periods are not used."""
+    own = case.demand
+    if own.empty:
+        return rates
+    period = period_numbers(own["period"], case.settings)
+    use = period >= -1
+    return override(
+        rates,
+        positions(own["sku"], case.skus["sku"], "Demand!sku")[use],
+        positions(own["region"], case.regions["region"], "Demand!region")[use],
+        period[use],
+        own["mean_per_day"].to_numpy(dtype=float)[use],
+        own["sd_per_day"].to_numpy(dtype=float)[use],
+    )
+
+
+def period_numbers(labels: pd.Series, settings: Settings) -> Ints:
+    """Index of each period label (the ISO date of its first day does as well); -1 = blank, -2 = not in the plan."""
+    known = {day.isoformat(): number for number, day in enumerate(settings.boundaries[:-1])}
+    known |= {label: number for number, label in enumerate(settings.labels)}
+    return np.array(
+        [known.get(text.strip(), -2) if isinstance(text, str) and text.strip() else -1 for text in labels],
+        dtype=np.int64,
+    )
+
+
+def tiers_of(case: Case, rates: DemandRates) -> tuple[str, ...]:
+    """Tier of each SKU: the one it names, else by its value = expected units over the horizon x unit_cost.
+
+    SKUs are ranked by value, largest first; a SKU belongs to the first tier whose cumulative share is above the share
+    of value ranked before it, so that the SKU which crosses 80 % is still an A. SKUs of equal value share a tier (the
+    order of rows decides nothing); SKUs without value go to the last tier.
+    """
+    days = horizon_of(case.settings).days.astype(float)
+    value = (rates.mean.sum(axis=1) @ days) * case.skus["unit_cost"].to_numpy(dtype=float)
+    named = case.tiers.dropna(subset=["share_of_value"]).sort_values("share_of_value", kind="stable")
+    names = named["tier"].tolist() or case.tiers["tier"].tolist()[-1:]
+    shares = named["share_of_value"].to_numpy(dtype=float)
+    rank = np.minimum(np.searchsorted(shares, _share_before(value), side="right"), len(names) - 1)
+    rank = np.where(value > 0, rank, len(names) - 1)
+    given = case.skus["tier"]
+    return tuple(own if isinstance(own, str) else names[number] for own, number in zip(given, rank, strict=True))
+
+
+def _share_before(value: Floats) -> Floats:
+    """Share of all value that SKUs of strictly greater value make."""
+    rounded = np.array([float(f"{v:.12g}") for v in value])
+    order = np.argsort(-rounded, kind="stable")
+    ranked = rounded[order]
+    before = np.cumsum(ranked) - ranked
+    first = np.searchsorted(-ranked, -ranked, side="left")
+    share = np.empty(value.size)
+    share[order] = before[first] / max(float(ranked.sum()), 1e-300)
+    return np.round(share, 12)
