@@ -15,6 +15,7 @@ from .tables import Cell, Table
 CREATED = datetime(2026, 11, 1)  # fixed: the same tables give the same bytes
 OPTIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 INK, REQUIRED, OPTIONAL, LINE = "#FFFFFF", "#1F4E5F", "#6B97A6", "#D5DDE0"
+WRAP_AT = 14  # characters of a header before it takes a second line
 SPARE_ROWS = 500  # rows below the table in which the choices can still be picked
 MONEY_WORDS = ("cost", "price", "penalty")
 TAB_COLOURS = {"Settings": "#C98A2B", "Orders": "#8A9BA8", "Stock": "#8A9BA8", "Demand": "#8A9BA8"}
@@ -40,7 +41,14 @@ class _Styles:
     """The formats of one workbook."""
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
-        header = {"bold": True, "font_color": INK, "valign": "vcenter", "border": 1, "border_color": LINE, "indent": 1}
+        header = {
+            "bold": True,
+            "font_color": INK,
+            "valign": "vcenter",
+            "border": 1,
+            "border_color": LINE,
+            "text_wrap": True,
+        }
         self.required = book.add_format({**header, "bg_color": REQUIRED})
         self.optional = book.add_format({**header, "bg_color": OPTIONAL})
         decimals = {f"decimals {places}": f"#,##0.{'0' * places}".rstrip(".") for places in range(4)}
@@ -55,7 +63,7 @@ def _write_sheet(book: xlsxwriter.Workbook, styles: _Styles, table: Table) -> No
     sheet = book.add_worksheet(table.sheet)
     sheet.set_tab_color(TAB_COLOURS.get(table.sheet, REQUIRED))
     sheet.freeze_panes(1, _frozen_columns(table))
-    sheet.set_row(0, 21)
+    sheet.set_row(0, 36)
     for position, column in enumerate(table.columns):
         cells = [row[position] for row in table.rows]
         style = styles.body[_style_of(column, cells)]
@@ -111,7 +119,8 @@ def _decimals(number: float) -> int:
 def _width(column: Column, cells: list[Cell]) -> float:
     """Wide enough for the header with its filter button, and for nearly all cells."""
     longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
-    return min(44.0, max(len(column.name) * 1.1 + 4.5, longest * 1.02 + 2.5, 12.5 if column.kind == "date" else 0.0))
+    header = min(len(column.name), WRAP_AT) * 1.1 + 4.5
+    return min(44.0, max(header, longest * 1.02 + 2.5, 12.5 if column.kind == "date" else 0.0))
 
 
 def _note(column: Column) -> str:
