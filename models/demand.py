@@ -95,9 +95,11 @@ def estimate(
     horizon: Horizon,
     regions: int,
     campaigns: Sequence[Campaign] = (),
+    reached: Bools | None = None,
 ) -> DemandRates:
     """Forecast demand for every SKU, ``regions`` regions and every period of the horizon.
 
+    ``reached`` (K,R): regions a SKU can be delivered to; in others only its own orders count, none are inferred.
     Lines outside ``span`` are not used. The variance rate is ``v = phi mu`` in every region, so that regions pool.
     Raises ValueError when a quantity is negative or not finite.
     """
@@ -115,7 +117,7 @@ def estimate(
     series.units[:] /= season_over(index, begin, np.full(weeks, 7))[row].T
     size = order_size_dispersion(history, skus)
     found = levels(series, catalogue.category, count, size, ~np.isnan(catalogue.launch))
-    share = regional_shares(history.sku, history.region, usual, catalogue.category, (skus, regions), count)
+    share = regional_shares(history.sku, history.region, usual, catalogue.category, (skus, regions), count, reached)
     rate = found.per_day[:, None] * season_over(index, horizon.first, horizon.days)[row]
     mean = project(rate, share, catalogue, horizon, campaigns)
     return DemandRates(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .instance import Floats, Ints
+from .instance import Bools, Floats, Ints
 
 LEAST_SPREAD, MOST_SPREAD = 1e-4, 0.5  # bounds of rho = 1 / (1 + strength)
 
@@ -38,13 +38,20 @@ def shrunk(units: Floats, orders: Floats, prior: Floats) -> Floats:
 
 
 def regional_shares(
-    sku: Ints, region: Ints, quantity: Floats, category: Ints, shape: tuple[int, int], count: int
+    sku: Ints,
+    region: Ints,
+    quantity: Floats,
+    category: Ints,
+    shape: tuple[int, int],
+    count: int,
+    reached: Bools | None = None,
 ) -> Floats:
     """Shares (K,R) of each SKU's demand; ``category`` (K,) with -1 = blank, ``count`` categories, shape = (K, R).
 
     The map of all trade shrinks each category's map, which shrinks each SKU's. The effective number of orders behind
     a map is Kish's ``(sum q)^2 / sum q^2``: a single pallet is one observation, not a thousand. Without any order at
-    all the regions share equally.
+    all the regions share equally. Outside ``reached`` (K,R) a SKU keeps the share of its own orders, and
+    nothing is lent to it.
     """
     k_count, r_count = shape
     cells = _totals(sku * r_count + region, quantity, k_count * r_count)
@@ -59,7 +66,16 @@ def regional_shares(
     category_orders = _effective(category_units.sum(axis=1), category_squares)
     maps = shrunk(category_units, category_orders, np.tile(overall, (count + 1, 1)))
     maps[count] = overall
-    return shrunk(units, _effective(units.sum(axis=1), squares), maps[row])
+    prior = maps[row] if reached is None else _confined(maps[row], reached | (units > 0))
+    return shrunk(units, _effective(units.sum(axis=1), squares), prior)
+
+
+def _confined(prior: Floats, regions: Bools) -> Floats:
+    """Rows of ``prior`` kept within ``regions`` (K,R): even over them where it has nothing there, whole without any."""
+    kept = np.where(regions, prior, 0.0)
+    kept = np.where(kept.sum(axis=1, keepdims=True) > 0, kept, regions.astype(float))
+    total = kept.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0, kept / np.where(total > 0, total, 1.0), prior))
 
 
 def _totals(group: Ints, weights: Floats, count: int) -> Floats:

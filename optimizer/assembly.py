@@ -15,8 +15,10 @@ from models.instance import Bools, Floats, Instance, Ints, LimitRow
 from .case import Case
 from .columns import Labels, flags, numbers, positions, temperature_masks, temperature_numbers
 from .errors import Finding, InputInvalid, worst_first
-from .forecasting import forecast, horizon_of, period_numbers, tiers_of
-from .holding import Holding, holding, holding_findings, rooms, several
+from .forecasting import forecast, tiers_of
+from .holding import Holding, holding, holding_findings, several
+from .periods import horizon_of, period_numbers
+from .sites import rooms
 from .sourcing import sources
 
 __all__ = ["assemble", "assembly_findings", "forecast", "tiers_of"]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
-from models.demand import Campaign, Catalogue, DemandRates, History, Horizon, Span, estimate, override
+from models.demand import Campaign, Catalogue, DemandRates, History, Span, estimate, override
 from models.instance import Floats, Ints
 
 from .case import Case
 from .columns import Labels, positions
+from .periods import day_number, day_numbers, horizon_of, period_numbers
 from .settings import Settings
+from .sites import reached
 
 GRACE = 7  # days without any order at the end of history that still count as trade without demand
 
@@ -37,25 +39,9 @@ def _forecast(case: Case, tiers: tuple[str, ...] | None) -> DemandRates:
         horizon_of(case.settings),
         len(case.regions),
         campaigns_of(case, tiers),
+        reached(case),
     )
     return _with_own_figures(case, rates)
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01."""
-    return (day - date(1970, 1, 1)).days
-
-
-def day_numbers(dates: pd.Series) -> Floats:
-    """Days since 1970-01-01, NaN for a blank date."""
-    days = pd.to_datetime(dates).to_numpy(dtype="datetime64[D]")
-    return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(float))
-
-
-def horizon_of(settings: Settings) -> Horizon:
-    """First day and length of each period."""
-    days = np.array([day_number(day) for day in settings.boundaries], dtype=np.int64)
-    return Horizon(days[:-1], np.diff(days))
 
 
 def history_of(case: Case) -> History:
@@ -136,16 +122,6 @@ def _with_own_figures(case: Case, rates: DemandRates) -> DemandRates:
         period[use],
         own["mean_per_day"].to_numpy(dtype=float)[use],
         own["sd_per_day"].to_numpy(dtype=float)[use],
-    )
-
-
-def period_numbers(labels: pd.Series, settings: Settings) -> Ints:
-    """Index of each period label (the ISO date of its first day does as well); -1 = blank, -2 = not in the plan."""
-    known = {day.isoformat(): number for number, day in enumerate(settings.boundaries[:-1])}
-    known |= {label: number for number, label in enumerate(settings.labels)}
-    return np.array(
-        [known.get(text.strip(), -2) if isinstance(text, str) and text.strip() else -1 for text in labels],
-        dtype=np.int64,
     )
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from models.instance import TEMPERATURES, Bools, Floats
+from models.instance import Bools, Ints
 
 from .case import Case, items
-from .columns import numbers, temperature_numbers
 from .errors import Finding
-from .forecasting import campaigns_of, day_numbers, horizon_of
+from .forecasting import campaigns_of
+from .periods import horizon_of
+from .sites import available_nodes, can_hold
 
 STAGED_TYPES = ("regional", "popup")
 SHOWN = 5  # SKUs named in a finding
@@ -47,35 +47,9 @@ def holding(case: Case, tiers: tuple[str, ...]) -> Holding:
     return Holding(holds, available, allowed, fallback)
 
 
-def _tier_rows(case: Case, tiers: tuple[str, ...]) -> np.ndarray:
+def _tier_rows(case: Case, tiers: tuple[str, ...]) -> Ints:
     rows = {name: number for number, name in enumerate(case.tiers["tier"])}
     return np.array([rows[name] for name in tiers], dtype=np.int64)
-
-
-def rooms(nodes: pd.DataFrame) -> Floats:
-    """(N,3) m3: blank ambient room has no limit, blank chilled or frozen room is none."""
-    columns = [numbers(nodes, f"{name}_m3", np.inf if name == "ambient" else 0.0) for name in TEMPERATURES]
-    return np.stack(columns, axis=1)
-
-
-def can_hold(case: Case) -> Bools:
-    """(K,N): the node has room for the SKU's temperature and every capability the SKU requires."""
-    temperature = temperature_numbers(case.skus["temperature"])
-    room = rooms(case.nodes)[:, temperature].T > 0
-    codes, texts = pd.factorize(case.skus["requires"].where(case.skus["requires"].notna(), ""))
-    offered = [set(items(text)) for text in case.nodes["capabilities"]]
-    able = np.array([[set(items(text)) <= some for some in offered] for text in texts], dtype=bool)
-    return np.asarray(room & able[codes])
-
-
-def available_nodes(case: Case) -> Bools:
-    """(N,T): not closed, and the window covers at least half of the period's days (section 1)."""
-    horizon = horizon_of(case.settings)
-    opens, closes = day_numbers(case.nodes["open_from"]), day_numbers(case.nodes["open_until"])
-    begin = np.maximum(np.where(np.isnan(opens), -np.inf, opens)[:, None], horizon.first)
-    finish = np.minimum(np.where(np.isnan(closes), np.inf, closes)[:, None], horizon.first + horizon.days - 1)
-    half = 2 * (finish - begin + 1) >= horizon.days
-    return np.asarray(half & (case.nodes["status"] != "closed").to_numpy(dtype=bool)[:, None])
 
 
 def touched(case: Case, tiers: tuple[str, ...]) -> Bools:

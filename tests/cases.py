@@ -54,7 +54,9 @@ def _column(record: Column, values: list[Any], settings: Settings) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def orders(sku: str, region: str, days: Sequence[str] | pd.DatetimeIndex, quantity: float = 1.0) -> list[dict[str, Any]]:
+def orders(
+    sku: str, region: str, days: Sequence[str] | pd.DatetimeIndex, quantity: float = 1.0
+) -> list[dict[str, Any]]:
     """One order of ``quantity`` units on each day."""
     return [
         {"order_id": f"{sku}-{region}-{number}", "date": day, "sku": sku, "quantity": quantity, "region": region}
