@@ -2,8 +2,8 @@
 
 The loss of `X` at `r` is `E[(X - r)+]`, the complementary loss `E[(r - X)+]`; both are in units of `X`. All functions
 take and return arrays of any broadcastable shapes. Sources: Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd
-ed., appendix C, and Zipkin, Foundations of Inventory Management (2000), appendix C (loss functions); Loader (2000), Fast
-and Accurate Computation of Binomial Probabilities (masses that stay accurate where differences of log-gammas do not).
+ed., appendix C, and Zipkin, Foundations of Inventory Management (2000), appendix C (loss functions); Loader (2000),
+Fast and Accurate Computation of Binomial Probabilities (masses accurate where differences of log-gammas are not).
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def negative_binomial_survival(x: ArrayLike, mean: ArrayLike, variance: ArrayLik
     0.875
     """
     x, mean, variance = _floats(x, mean, variance)
-    return special.betainc(x + 1.0, mean * mean / (variance - mean), (variance - mean) / variance)
+    tail = special.betainc(x + 1.0, mean * mean / (variance - mean), (variance - mean) / variance)
+    return np.asarray(tail, dtype=float)
 
 
 def negative_binomial_loss(r: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Floats:

@@ -18,7 +18,7 @@ from .instance import Floats
 from .reorder import is_constant, smallest_reorder_point
 
 PACK_TOLERANCE = 1e-9  # packs; a quantity this close above whole packs is whole packs
-BLOCK = 32_768  # cells worked on at once, so that their arrays stay in the processor's cache
+BLOCK = 131_072  # cells worked on at once: few enough for the processor's cache, enough to spread NumPy's overhead
 
 
 class StockPolicy(NamedTuple):
@@ -50,10 +50,10 @@ def lead_time_demand(
     >>> float(mean), round(float(s2) ** 0.5)
     (17500.0, 17550)
     """
-    flow = np.asarray(flow, dtype=float)
-    protection = np.asarray(lead_time, dtype=float) + review_days
-    mean = protection * flow
-    return mean, protection * variance + (lead_time_sd * flow) ** 2 + (level_error * mean) ** 2
+    F, V, lead, sd, review, error = _arrays(flow, variance, lead_time, lead_time_sd, review_days, level_error)
+    P = lead + review
+    m = P * F
+    return m, P * V + (sd * F) ** 2 + (error * m) ** 2
 
 
 def order_quantity(
@@ -75,14 +75,14 @@ def order_quantity(
     >>> float(order_quantity(2400 / 365, 3.20, 0.24 * 0.40, 1.0, 1.0, 7.0, 365.0, np.inf))
     400.0
     """
-    flow, order_cost, shelf_life = (np.asarray(value, dtype=float) for value in (flow, order_cost, shelf_life_days))
+    F, A, h = _arrays(flow, order_cost, holding_cost)
+    smallest, pack, review, cover, life = _arrays(moq, pack_size, review_days, max_cover_days, shelf_life_days)
     with np.errstate(divide="ignore", invalid="ignore"):
-        economic = np.where(order_cost > 0, np.sqrt((730.0 * flow) * order_cost / holding_cost), 0.0)
-        most = np.where(flow > 0, np.minimum(max_cover_days, 0.5 * shelf_life), 0.0) * flow
-    least = np.maximum(review_days * flow, np.maximum(moq, 1.0))
-    quantity = np.maximum(np.fmin(economic, most), least)
-    packs = np.maximum(np.ceil(quantity / pack_size - PACK_TOLERANCE), 1.0)
-    return np.where(flow > 0, packs * pack_size, 0.0)
+        economic = np.where(A > 0, np.sqrt((730.0 * F) * A / h), 0.0)
+        most = np.where(F > 0, np.minimum(cover, 0.5 * life), 0.0) * F
+    least = np.maximum(review * F, np.maximum(smallest, 1.0))
+    packs = np.ceil(np.maximum(np.fmin(economic, most), least) / pack - PACK_TOLERANCE)
+    return np.where(F > 0, np.maximum(packs, 1.0) * pack, 0.0)
 
 
 def reorder_point(
@@ -126,12 +126,12 @@ def spoiled_per_cycle(
     result = np.zeros(flat[0].size)
     perishable = np.flatnonzero(np.isfinite(flat[5]) & (flat[2] > 0))
     if perishable.size:
-        peak, quantity, flow, variance, level_error, life = (values[perishable] for values in flat)
-        mean = life * flow
-        s2 = life * variance + (level_error * mean) ** 2
+        stock, most, F, V, error, life = (values[perishable] for values in flat)
+        mean = life * F
+        s2 = life * V + (error * mean) ** 2
         constant = is_constant(mean, s2)
-        left = gamma_complementary_loss(peak, mean, np.where(constant, np.maximum(mean, mean * mean), s2))
-        result[perishable] = np.minimum(np.where(constant, np.maximum(peak - mean, 0.0), left), quantity)
+        left = gamma_complementary_loss(stock, mean, np.where(constant, mean, s2))
+        result[perishable] = np.minimum(np.where(constant, np.maximum(stock - mean, 0.0), left), most)
     return result.reshape(arrays[0].shape)
 
 
@@ -153,8 +153,8 @@ def stock_policy(
 ) -> StockPolicy:
     """All of section 6 for every cell; arguments broadcast, in the units of the functions above.
 
-    A cell without flow gets zeros. Results are finite; shelf life may be infinite, and cover where the economic quantity
-    is finite.
+    A cell without flow gets zeros. Results are finite; the shelf life may be infinite, and the cover too where the
+    economic quantity is finite.
 
     >>> policy = stock_policy([0.0, 2.0], 4.0, 3.0, 0.0, 1.0, 0.0, 25.0, 1.0, 1.0, 12.0, 90.0, np.inf, 0.95, True)
     >>> [float(value) for value in policy.lead_time_demand], [float(value) for value in policy.quantity]
@@ -181,6 +181,10 @@ def stock_policy(
                 scattered[moving] = values
                 whole[block] = scattered.reshape(part)
     return policy
+
+
+def _arrays(*values: ArrayLike) -> list[Floats]:
+    return [np.asarray(value, dtype=float) for value in values]
 
 
 def _policy_of(cells: list[Floats]) -> StockPolicy:

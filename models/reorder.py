@@ -80,6 +80,7 @@ def _summed(m: Floats, s2: Floats, target: Floats, fill: bool) -> tuple[Floats, 
     first = m / (1.0 + excess) - share
     mass = np.exp(-m * np.where(excess > 0, np.log1p(excess) / np.where(excess > 0, excess, 1.0), 1.0))
     state = [mass, 1.0 - mass, m.copy(), share, first, target + TIE]
+    spare = np.empty(m.size)
     for step in range(LONGEST_SUM):
         mass, tail, loss, share, first, aim = state
         unmet = (loss if fill else tail) > aim
@@ -95,7 +96,7 @@ def _summed(m: Floats, s2: Floats, target: Floats, fill: bool) -> tuple[Floats, 
             mass, tail, loss, share, first, aim = state
         if fill:
             loss -= tail
-        ratio = first * (1.0 / (step + 1.0))
+        ratio = np.multiply(first, 1.0 / (step + 1.0), out=spare[: first.size])
         ratio += share
         mass *= ratio
         tail -= mass
@@ -216,10 +217,7 @@ def _cubic(position: Floats, points: int) -> tuple[Ints, tuple[Floats, ...]]:
 
 def _surely_met(m: Floats, s2: Floats, target: Floats, fill: bool) -> Floats:
     """An integer that meets the target whatever the distribution: by Scarf's (1958) bound, or Cantelli's."""
-    if fill:
-        margin = s2 / (4.0 * target) - target
-    else:
-        margin = np.sqrt(s2 * (1.0 - target) / target)
+    margin = s2 / (4.0 * target) - target if fill else np.sqrt(s2 * (1.0 - target) / target)
     return np.ceil(m + np.maximum(margin, 0.0)) + 1.0
 
 
