@@ -1,17 +1,35 @@
-"""Files that are written whole or not at all, the lock of a plan, and what a file was when it was read."""
+"""The files around a run: paths that cannot be meant, the lock of a plan, inputs that changed meanwhile."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import time
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .errors import Busy, WriteFailed
+from .errors import Busy, InputChanged, WriteFailed
 
-RETRIES = (0.5, 1.0, 2.0)  # seconds between attempts to replace a file that is open in a spreadsheet
+if TYPE_CHECKING:
+    from .case import Case
+
+
+def check_writable(folder: Path) -> None:
+    """Raises WriteFailed when no file can be made in the folder, before any work is done."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as fault:
+        raise WriteFailed(f"cannot write in {folder} ({fault.strerror}).", "Check space and permissions.") from fault
+
+
+def check_unchanged(case: Case) -> None:
+    """Raises InputChanged when the workbook or the orders file is no longer the one that was read."""
+    for name in ("", "orders_"):
+        path, digest = case.source.get(f"{name}path"), case.source.get(f"{name}sha256")
+        if path and digest and file_digest(Path(path)) != digest:
+            raise InputChanged(f"{path} changed during the run.", "Start again.")
 
 
 def file_digest(path: Path) -> str:
@@ -21,48 +39,6 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-@contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A hidden name in the target's folder to write to; whatever is left there goes, also what a killed run left."""
-    prefix = f".{out.stem}."
-    for left in out.parent.glob(f"{prefix}*.draft.xlsx"):
-        left.unlink(missing_ok=True)
-    draft = out.with_name(f"{prefix}{os.getpid()}-{time.time_ns()}.draft.xlsx")
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def replace_file(draft: Path, target: Path, pending: Path) -> None:
-    """Put the draft in its place in one step, trying again while a spreadsheet holds it.
-
-    Raises WriteFailed when it cannot be; the draft is then kept as ``pending``.
-    """
-    for pause in (*RETRIES, None):
-        try:
-            os.replace(draft, target)
-        except OSError as fault:
-            if pause is None:
-                os.replace(draft, pending)
-                message = f"{target} could not be replaced ({fault.strerror}); is it open?"
-                raise WriteFailed(message, f"What was to be written is kept as {pending}.") from fault
-            time.sleep(pause)
-        else:
-            _sync_folder(target.parent)
-            return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system can."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

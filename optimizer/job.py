@@ -1,13 +1,12 @@
 """One run of ``nodewise plan``: the lock, the files around the plan, and what each ending means.
 
-Paths -> lock -> read -> solve -> write beside the target -> audit what was written -> input unchanged? -> publish.
+Paths -> lock -> read -> solve -> write as ``pending`` -> audit what was written -> input unchanged? -> publish.
 Only the last step touches the published plan; every other ending leaves it as it was.
 """
 
 from __future__ import annotations
 
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,14 +20,13 @@ from .errors import (
     Finding,
     GapTooWide,
     InfeasibleCase,
-    InputChanged,
     InputInvalid,
     Interrupted,
     NodewiseError,
     UsageError,
     WriteFailed,
 )
-from .files import file_digest, locked, replace_file, staged
+from .files import check_unchanged, check_writable, locked
 
 if TYPE_CHECKING:
     from models.outcome import Progress
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from .case import Case
     from .plan import Plan
 
-STALE = ("errors", "diagnosis", "review", "interim", "pending")  # files of earlier runs that a published plan replaces
+STALE = ("errors", "diagnosis", "review", "interim")  # files of earlier runs that a published plan replaces
 
 
 class Terminated(Interrupted):
@@ -78,13 +76,24 @@ def make_plan(request: Request, progress: Callable[[Progress], None] | None = No
     from .planning import plan
 
     check_paths(request)
-    with stoppable() as stop, locked(request.out):
-        case = _read(request)
-        try:
-            made = plan(case, progress=progress)
-        except InfeasibleCase as error:
-            raise _diagnosed(error, request) from error
-        return _publish(request, made, stop)
+    with stoppable() as stop, locked(request.out), explained(request):
+        case = read_case(request.source, request.orders, request.settings, request.strict)
+        return _publish(request, plan(case, progress=progress), stop)
+
+
+@contextmanager
+def explained(request: Request) -> Iterator[None]:
+    """Write what is wrong with the input beside the plan: its findings, or the smallest relief."""
+    from .writing.workbook import write_findings, write_relief
+
+    try:
+        yield
+    except InputInvalid as error:
+        path = write_findings(error.findings, request.beside("errors"))
+        raise InputInvalid(error.message, error.findings, f"{error.remedy} All findings: {path}".strip()) from error
+    except InfeasibleCase as error:
+        path = write_relief(error.relief, request.beside("diagnosis"))
+        raise InfeasibleCase(error.message, error.relief, f"{error.remedy} All of it: {path}".strip()) from error
 
 
 def read_case(source: Path, orders: Path | None, settings: Mapping[str, Any], strict: bool = False) -> Case:
@@ -98,25 +107,6 @@ def read_case(source: Path, orders: Path | None, settings: Mapping[str, Any], st
     return case
 
 
-def _read(request: Request) -> Case:
-    from .writing.workbook import write_findings
-
-    try:
-        return read_case(request.source, request.orders, request.settings, request.strict)
-    except InputInvalid as error:
-        path = request.beside("errors")
-        write_findings(error.findings, path)
-        raise InputInvalid(error.message, error.findings, f"{error.remedy} All findings: {path}".strip()) from error
-
-
-def _diagnosed(error: InfeasibleCase, request: Request) -> InfeasibleCase:
-    from .writing.workbook import write_relief
-
-    path = request.beside("diagnosis")
-    write_relief(error.relief, path)
-    return InfeasibleCase(error.message, error.relief, f"{error.remedy} All of it: {path}".strip())
-
-
 def new_workbook(path: Path, *, blank: bool = False, force: bool = False) -> None:
     """Write the example workbook, or the blank template. Raises UsageError or WriteFailed."""
     if path.suffix.casefold() != ".xlsx":
@@ -125,16 +115,14 @@ def new_workbook(path: Path, *, blank: bool = False, force: bool = False) -> Non
         raise UsageError(f"{path} is there already.", "Choose another name, or pass --force to overwrite it.")
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist.", "Make it, or choose another path.")
-    with staged(path) as draft:
-        if blank:
-            from .writing.template import write_template
+    if blank:
+        from .writing.template import write_template
 
-            write_template(draft)
-        else:
-            from .example import write_example
+        write_template(path)
+    else:
+        from .example import write_example
 
-            write_example(draft)
-        replace_file(draft, path, path.with_name(f"{path.stem}.pending.xlsx"))
+        write_example(path)
 
 
 def verify_plan(plan: Path, source: Path, orders: Path | None = None) -> tuple[Finding, ...]:
@@ -184,52 +172,53 @@ def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
 
 def _publish(request: Request, made: Plan, stop: Stop) -> Result:
     """Write beside the target, audit what was written, and put it in its place."""
-    from .audit import audit
     from .writing.workbook import write
 
     kind, error = judge(made, stop)
     target = request.beside(kind) if kind else request.out
-    with staged(request.out) as draft:
-        write(made, draft)
-        faults = [finding for finding in audit(draft, made.case) if finding.severity == "error"]
-        if faults:
-            rejected = request.beside("rejected")
-            replace_file(draft, rejected, request.beside("pending"))
-            raise AuditFailed(
-                f"the plan failed its audit ({len(faults)} faults).", faults, f"It is kept as {rejected}."
-            )
+    pending = write(made, request.beside("pending"))
+    try:
+        _audited(request, made, pending)
         check_unchanged(made.case)
-        replace_file(draft, target, request.beside("pending"))
+    except WriteFailed:
+        raise
+    except BaseException:
+        pending.unlink(missing_ok=True)
+        raise
+    _move(pending, target)
     if not kind:
         for old in STALE:
             request.beside(old).unlink(missing_ok=True)
     return Result(made, target, error)
 
 
+def _audited(request: Request, made: Plan, written: Path) -> None:
+    """Raises AuditFailed when the written workbook does not agree with the case; it is then kept as ``rejected``."""
+    from .audit import audit
+
+    faults = [finding for finding in audit(written, made.case) if finding.severity == "error"]
+    if faults:
+        rejected = request.beside("rejected")
+        _move(written, rejected)
+        raise AuditFailed(f"the plan failed its audit ({len(faults)} faults).", faults, f"It is kept as {rejected}.")
+
+
+def _move(pending: Path, target: Path) -> None:
+    from .writing.publish import replace_whole
+
+    try:
+        replace_whole(pending, target)
+    except OSError as fault:
+        message = f"{target} could not be replaced ({fault.strerror or fault}); what stood there is unchanged."
+        raise WriteFailed(message, f"The plan is kept as {pending}: close {target.name} and rename it.") from fault
+
+
 def check_paths(request: Request) -> None:
     """Refuse a target that cannot be meant, before any work is done. Raises UsageError or WriteFailed."""
-    out = request.out
-    if out.suffix.casefold() != ".xlsx":
-        raise UsageError(f"{out}: a plan is an Excel workbook.", "Name it .xlsx.")
-    if out.is_symlink() or out.is_dir():
-        raise UsageError(f"{out} is not a regular file.", "Give --out another name.")
-    if not out.parent.is_dir():
-        raise UsageError(f"the folder {out.parent} does not exist.", "Make it, or change --out.")
-    if out.resolve() in {path.resolve() for path in (request.source, request.orders) if path is not None}:
-        raise UsageError("--out must differ from the input.", "Give --out another name.")
-    try:
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as fault:
-        raise WriteFailed(f"cannot write in {out.parent}: {fault.strerror}.") from fault
+    from .writing.publish import check_target
 
-
-def check_unchanged(case: Case) -> None:
-    """Raises InputChanged when the workbook or the orders file is no longer the one that was read."""
-    for name in ("", "orders_"):
-        path, digest = case.source.get(f"{name}path"), case.source.get(f"{name}sha256")
-        if path and digest and file_digest(Path(path)) != digest:
-            raise InputChanged(f"{path} changed during the run.", "Start again.")
+    check_target(request.out, [path for path in (request.source, request.orders) if path is not None])
+    check_writable(request.out.parent)
 
 
 @dataclass

@@ -83,6 +83,7 @@ class Planner:
         """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
         from models.evaluation import evaluate
 
+        from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
 
@@ -92,11 +93,11 @@ class Planner:
             raise no_plan(outcome, self.case.settings.time_limit)
         evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
-        return Plan(self.case, self.instance, self.rates, outcome, evaluation, facts=facts)
+        found = assembly_findings(self.case, self.rates)
+        return Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
 
     def _outcome(self, progress: Listener | None) -> Outcome:
         from models.column_generation import solve
-
         from models.network import NotFinite
 
         settings = self.case.settings

@@ -1,0 +1,29 @@
+"""What several tests share: where the real data stands, and the example workbook, written once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and reference values: NODEWISE_SHARED, or ``shared`` beside the repository."""
+    folder = Path(os.environ.get("NODEWISE_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"needs the reference data: set NODEWISE_SHARED (looked in {folder})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workbook that ``nodewise new`` writes. Read only: copy it before changing it."""
+    from optimizer import write_example
+
+    path = tmp_path_factory.mktemp("example") / "my_brand.xlsx"
+    write_example(path)
+    return path
