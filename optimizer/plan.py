@@ -11,6 +11,7 @@ import pandas as pd
 from .tables import actions, network, regions, run, stock, summary
 from .tables.basis import PlanBasis
 from .tables.columns import SHEETS
+from .tables.summary import Block
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Plan(PlanBasis):
         return summary.summary(self.blocks)
 
     @cached_property
-    def blocks(self) -> tuple[summary.Block, ...]:
+    def blocks(self) -> tuple[Block, ...]:
         """The Summary sheet's tables as it lays them out."""
         names = ("placement", "actions", "nodes", "limits", "findings", "changes")
         return summary.blocks(self, {name: getattr(self, name) for name in names})

@@ -29,7 +29,7 @@ class RegionFlow:
 
 def regions(basis: PlanBasis) -> pd.DataFrame:
     """The Regions sheet: one row per region, temperature with demand, and period."""
-    parts = []
+    parts: list[pd.DataFrame] = []
     for period in range(len(basis.instance.periods)):
         flow = region_flow(basis, period)
         parts.extend(
@@ -60,7 +60,7 @@ def region_flow(basis: PlanBasis, period: int) -> RegionFlow:
 
     def total(weights: Floats) -> Floats:
         shape = (len(instance.regions), len(TEMPERATURES))
-        return np.bincount(cell, weights, minlength=shape[0] * shape[1]).reshape(shape)
+        return np.bincount(cell, weights, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
     weight, alone = mean * instance.weight_kg[sku], parcels * (backup[sku, region] < 0)
     return RegionFlow(period, total(mean), total(weight), total(parcels), total(parcels * late), total(alone))

@@ -120,8 +120,9 @@ def _ending(basis: PlanBasis) -> str:
 def figures(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> Block:
     """Cost, certificate, stock, service and the first orders."""
     evaluation, actions = basis.evaluation, tables["actions"]
-    parcels = evaluation.parcels @ basis.instance.days
-    on_time = 1.0 - (evaluation.late_parcels @ basis.instance.days) / parcels if parcels > 0 else np.nan
+    parcels = float(evaluation.parcels @ basis.instance.days)
+    late = float(evaluation.late_parcels @ basis.instance.days)
+    on_time = 1.0 - late / parcels if parcels > 0 else float("nan")
     first = basis.stocked[:, :, 0]
     moved = actions.groupby("action")["value"].sum()
     currency = basis.case.settings.currency
@@ -165,7 +166,7 @@ def tiers(basis: PlanBasis, placement: pd.DataFrame) -> Block:
     first = placement[placement["period"] == instance.periods[0]].groupby("tier")
     skus = pd.DataFrame({"tier": instance.tier, "service": instance.service_level, "fill": instance.fill_service})
     groups = skus.groupby("tier", sort=True)
-    names = list(groups.groups)
+    names = [str(name) for name in groups.groups]
     count = groups.size()
     table = pd.DataFrame({"tier": names})
     table["SKUs"] = count.to_numpy(float)
@@ -214,7 +215,7 @@ def tightest(nodes: pd.DataFrame, limits: pd.DataFrame) -> Block:
     table = table[(table["limit"] > 0) & (table["used / limit"] > 0)]
     worth = (table["rent"].fillna(0.0) * table["limit"]).to_numpy()
     order = np.lexsort((-table["used / limit"].to_numpy(), -np.round(worth, 6)))
-    kinds = {"used": "rate", "limit": "rate", "used / limit": "share", "rent": "money"}
+    kinds = {"used": "rate", "limit": "rate", "used / limit": "share", "rent": "rate"}
     note = "Rent: what one more unit would save in the period."
     return Block("tight", table.iloc[order[:TOP]].reset_index(drop=True), kinds, note=note)
 

@@ -1,0 +1,1 @@
+"""Plans and findings as workbooks, written whole or not at all."""
