@@ -45,7 +45,9 @@ class Evaluation:
     lane_parcels: Floats  # (L,T) parcels/day
     parcels: Floats  # (T,) parcels/day
     late_parcels: Floats  # (T,) parcels/day
-    limit_use: Floats  # (number of limits, T); `cost` and `purchases`: the total stands in the first masked period, else nan
+    limit_use: (
+        Floats  # (number of limits, T); `cost` and `purchases`: the total stands in the first masked period, else nan
+    )
     total: float  # money over the horizon
 
 

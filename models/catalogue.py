@@ -1,0 +1,139 @@
+"""All priced batches of an instance: which SKUs have a choice, the best path of each under rents, columns from paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import columns, patterns
+from .columns import Columns, Rows
+from .instance import Bools, Floats, Instance, Ints
+
+STRIP_CELLS = 2_000_000  # cells x SKUs evaluated at once: keeps temporaries in cache-friendly, bounded memory
+DOUBLE_BYTES = 1 << 30  # above this much, stored batches go to single precision
+SINGLE_PRECISION = 2.0**-22  # relative error allowed for in the bound when batches are single precision
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Best path of every SKU with a choice, under given rents."""
+
+    cost: Floats  # (M,) cost plus rents, in the order of Catalogue.choosers
+    paths: tuple[Ints, ...]  # per batch (B,T) set indices
+
+
+class NoPath(ValueError):
+    """Some SKUs have no admissible set in some period."""
+
+    def __init__(self, skus: Ints) -> None:
+        super().__init__(f"{len(skus)} SKUs have no admissible set of nodes")
+        self.skus = skus
+
+
+class Catalogue:
+    """Every admissible set of every SKU, evaluated."""
+
+    def __init__(self, instance: Instance, rows: Rows, workers: int = 2) -> None:
+        self.instance, self.rows = instance, rows
+        self.pool = ThreadPoolExecutor(workers)
+        self.batches: list[patterns.Batch] = []
+        fixed: list[Columns] = []
+        families = list(patterns.families(instance))
+        self.single = _bytes(instance, families) > DOUBLE_BYTES
+        jobs = [
+            (family, family.skus[at : at + size])
+            for family in families
+            for size in [max(1, STRIP_CELLS // (len(family.cells.node) * len(instance.periods)))]
+            for at in range(0, len(family.skus), size)
+        ]
+        for batch in self.pool.map(lambda job: self._evaluate(*job), jobs):
+            chosen = _without_choice(instance, batch)
+            local = np.flatnonzero(chosen)
+            if len(local):
+                path = np.argmin(batch.cost[:, :, local], axis=1).T
+                fixed.append(columns.make(instance, batch, local, path, rows.lanes_matter))
+            if not chosen.all():
+                self.batches.append(_slice(batch, ~chosen))
+        self.fixed = columns.concatenate(fixed) if fixed else None
+        self.choosers = np.concatenate([b.skus for b in self.batches]) if self.batches else np.zeros(0, np.int64)
+        impossible = [b.skus[~np.isfinite(b.cost).any(axis=1).all(axis=0)] for b in self.batches]
+        if any(len(skus) for skus in impossible):
+            raise NoPath(np.concatenate(impossible))
+
+    def _evaluate(self, family: patterns.Family, skus: Ints) -> patterns.Batch:
+        return patterns.evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)
+
+    @property
+    def sets(self) -> int:
+        """Number of (SKU, set, period) evaluated."""
+        return int(sum(b.cost.size for b in self.batches))
+
+    def fixed_use(self) -> Floats:
+        """(D,) use, per definition row, of the SKUs that have no choice."""
+        return self.use(self.fixed) if self.fixed is not None else np.zeros(len(self.rows))
+
+    def use(self, chosen: Columns) -> Floats:
+        """(D,) total use of some columns per definition row."""
+        row, _, use = self.rows.entries(chosen)
+        return np.bincount(row, use, len(self.rows)).astype(float)
+
+    def price(self, prices: patterns.Prices) -> Priced:
+        """The cheapest path of every SKU with a choice."""
+        best = list(self.pool.map(lambda b: patterns.cheapest_paths(self.instance, b, prices), self.batches))
+        cost = np.concatenate([b.cost for b in best]) if best else np.zeros(0)
+        return Priced(cost.astype(float), tuple(b.path for b in best))
+
+    def columns(self, priced: Priced, wanted: Bools | None = None) -> Columns | None:
+        """Columns of the best paths, of the SKUs at the ``wanted`` positions of ``choosers`` (all by default)."""
+        parts, at = [], 0
+        for batch, path in zip(self.batches, priced.paths, strict=True):
+            local = np.arange(len(batch.skus))
+            if wanted is not None:
+                local = local[wanted[at : at + len(batch.skus)]]
+            at += len(batch.skus)
+            if len(local):
+                parts.append(columns.make(self.instance, batch, local, path[local], self.rows.lanes_matter))
+        return columns.concatenate(parts) if parts else None
+
+    def cost_error(self) -> float:
+        """What rounding of stored costs may amount to in a bound, money."""
+        if not self.single:
+            return 0.0
+        return SINGLE_PRECISION * float(sum(_largest(b.cost).sum() for b in self.batches))
+
+    def each(self, job: Callable[[patterns.Batch], Columns | None]) -> Columns | None:
+        """Run a job over all batches and join the columns it makes."""
+        parts = [part for part in self.pool.map(job, self.batches) if part is not None]
+        return columns.concatenate(parts) if parts else None
+
+
+def _largest(cost: Floats) -> Floats:
+    return np.where(np.isfinite(cost), np.abs(cost), 0.0).min(axis=1, initial=np.inf, where=np.isfinite(cost))
+
+
+def _bytes(instance: Instance, families: list[patterns.Family]) -> int:
+    per_sku = sum(len(f.skus) * (len(f.sets) + 3 * len(f.cells.node)) for f in families)
+    return 8 * len(instance.periods) * per_sku
+
+
+def _without_choice(instance: Instance, batch: patterns.Batch) -> Bools:
+    """(B,) SKUs with exactly one admissible set in every period, none of which needs a candidate node."""
+    possible = np.isfinite(batch.cost)
+    single = (possible.sum(axis=1) == 1).all(axis=0)
+    cells = batch.family.cells
+    uses_candidate = np.append(instance.candidate[cells.node[:-1]], False)[batch.family.set_cells].any(axis=1)
+    on_candidate = uses_candidate[np.argmax(possible, axis=1)].any(axis=0)
+    return single & ~on_candidate
+
+
+def _slice(batch: patterns.Batch, keep: Bools) -> patterns.Batch:
+    if keep.all():
+        return batch
+    return patterns.Batch(
+        batch.family,
+        batch.skus[keep],
+        *(np.ascontiguousarray(x[:, :, keep]) for x in (batch.cost, batch.flow, batch.safety, batch.quantity)),
+    )

@@ -1,0 +1,303 @@
+"""The master program in HiGHS: compiled network rows, one definition row per usage variable, one row per SKU, pattern columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from .columns import Columns, Rows, concatenate
+from .instance import Floats, Instance, Ints
+from .network import Compiled, Contradiction
+
+INFINITY = highspy.kHighsInf
+
+
+class SolverFailure(RuntimeError):
+    """HiGHS reported an error or an answer that contradicts itself."""
+
+
+def new_solver(seed: int = 0) -> Any:
+    """A silent, single-threaded HiGHS with a fixed seed."""
+    solver = highspy.Highs()
+    options = {"output_flag": False, "threads": 1, "random_seed": int(seed), "parallel": "off"}
+    for name, value in options.items():
+        checked(solver.setOptionValue(name, value), f"option {name}")
+    return solver
+
+
+def checked(status: Any, what: str) -> None:
+    """Raise SolverFailure unless HiGHS accepted a call."""
+    if status == highspy.HighsStatus.kError:
+        raise SolverFailure(f"the solver refused: {what}")
+
+
+def finite(numbers: Floats, what: str) -> Floats:
+    """The numbers as they are. Raises SolverFailure where one is NaN or infinite."""
+    if not np.isfinite(numbers).all():
+        raise SolverFailure(f"{what} holds a number that is not finite")
+    return numbers
+
+
+def load(compiled: Compiled, solver: Any, cost: Floats | None = None) -> None:
+    """Give the network program alone to HiGHS, as an LP."""
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(compiled.cost), len(compiled.row_lower)
+    lp.col_cost_ = compiled.cost if cost is None else cost
+    lp.col_lower_, lp.col_upper_ = compiled.lower, compiled.upper
+    lp.row_lower_, lp.row_upper_ = compiled.row_lower, compiled.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = compiled.start, compiled.index, compiled.value
+    lp.offset_ = compiled.offset
+    checked(solver.passModel(lp), "the network program")
+
+
+def add_columns(solver: Any, cost: Floats, lower: Floats, upper: Floats, matrix: sp.csc_matrix) -> None:
+    """Append columns given as a sparse matrix over the rows of the solver's program."""
+    matrix.sum_duplicates()
+    finite(matrix.data, "the column block")
+    finite(cost, "the column cost")
+    checked(
+        solver.addCols(
+            len(cost), cost, lower, upper, matrix.nnz,
+            matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), matrix.data,
+        ),
+        "columns",
+    )  # fmt: skip
+
+
+def add_rows(solver: Any, lower: Floats, upper: Floats, matrix: sp.csr_matrix) -> None:
+    """Append rows given as a sparse matrix over the columns of the solver's program."""
+    matrix.sum_duplicates()
+    checked(
+        solver.addRows(
+            len(lower), lower, upper, matrix.nnz,
+            matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), finite(matrix.data, "the row block"),
+        ),
+        "rows",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Duals:
+    """Rents of a solved master LP."""
+
+    rent: Floats  # (D,) per definition row
+    links: Floats  # (number of link rows,)
+    sku: Floats  # (number of SKUs in the master,)
+
+
+class Master:
+    """The restricted master LP. Columns are only ever appended; slack on definition and link rows bounds the rents."""
+
+    def __init__(self, instance: Instance, compiled: Compiled, rows: Rows, skus: Ints, fixed_use: Floats, seed: int):
+        self.instance, self.compiled, self.rows, self.skus = instance, compiled, rows, skus
+        self.position = np.full(len(instance.skus), -1)
+        self.position[skus] = np.arange(len(skus))
+        self.solver = new_solver(seed)
+        load(compiled, self.solver)
+        self.first_definition = len(compiled.row_lower)
+        self.first_sku = self.first_definition + len(rows)
+        self.first_link = self.first_sku + len(skus)
+        definition = sp.csr_matrix(
+            (np.ones(len(rows)), (np.arange(len(rows)), rows.network_column)), (len(rows), len(compiled.cost))
+        )
+        add_rows(self.solver, fixed_use, fixed_use, definition)
+        add_rows(self.solver, np.ones(len(skus)), np.ones(len(skus)), sp.csr_matrix((len(skus), len(compiled.cost))))
+        self.pool: Columns | None = None
+        self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pool column
+        self.known: set[tuple[int, ...]] = set()
+        self.links: list[tuple[int, int, int]] = []
+        self.slack = np.zeros(0, dtype=np.int64)
+        self.slack_row = np.zeros(0, dtype=np.int64)
+
+    @property
+    def width(self) -> int:
+        """Columns in the solver."""
+        return int(self.solver.getNumCol())
+
+    @property
+    def height(self) -> int:
+        """Rows in the solver."""
+        return int(self.solver.getNumRow())
+
+    def add_slack(self, price: Floats) -> None:
+        """Two slack columns per definition row at ``price`` (D,) money per unit."""
+        count = len(price)
+        rows = self.first_definition + np.tile(np.arange(count), 2)
+        sign = np.repeat([1.0, -1.0], count)
+        self._append_slack(rows, sign, np.tile(price, 2))
+
+    def _append_slack(self, rows: Ints, sign: Floats, price: Floats) -> None:
+        at = self.width
+        matrix = sp.csc_matrix((sign, (rows, np.arange(len(rows)))), (self.height, len(rows)))
+        add_columns(self.solver, price, np.zeros(len(rows)), np.full(len(rows), INFINITY), matrix)
+        self.slack = np.append(self.slack, at + np.arange(len(rows)))
+        self.slack_row = np.append(self.slack_row, rows)
+
+    def add(self, columns: Columns) -> int:
+        """Append the columns that are not there yet; returns their number."""
+        fresh = []
+        for at, key in enumerate(map(tuple, np.column_stack([columns.sku, columns.path]).tolist())):
+            if key not in self.known:
+                self.known.add(key)
+                fresh.append(at)
+        if not fresh:
+            return 0
+        columns = columns.take(np.array(fresh))
+        at = self.width
+        add_columns(
+            self.solver, columns.cost, np.zeros(len(columns)), np.full(len(columns), INFINITY), self._matrix(columns)
+        )
+        self.pool = columns if self.pool is None else concatenate([self.pool, columns])
+        self.pool_column = np.append(self.pool_column, at + np.arange(len(columns)))
+        return len(columns)
+
+    def _matrix(self, columns: Columns) -> sp.csc_matrix:
+        row, column, use = self.rows.entries(columns)
+        every = np.arange(len(columns))
+        link_row, link_column = self._link_entries(columns)
+        return sp.csc_matrix(
+            (
+                np.concatenate([-use, np.ones(len(columns)), np.ones(len(link_row))]),
+                (
+                    np.concatenate([
+                        self.first_definition + row, self.first_sku + self.position[columns.sku], self.first_link + link_row
+                    ]),
+                    np.concatenate([column, every, link_column]),
+                ),
+            ),
+            (self.height, len(columns)),
+        )  # fmt: skip
+
+    def _link_entries(self, columns: Columns) -> tuple[Ints, Ints]:
+        if not self.links:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        codes = self._code(*np.array(self.links).T)
+        order = np.argsort(codes)
+        mine = self._code(columns.sku[columns.column], columns.node, columns.period)
+        at = np.minimum(np.searchsorted(codes[order], mine), len(codes) - 1)
+        hit = codes[order[at]] == mine
+        return order[at][hit], columns.column[hit]
+
+    def _code(self, sku: Ints, node: Ints, period: Ints) -> Ints:
+        _, nodes, _, periods = self.instance.shape
+        return (sku * nodes + node) * periods + period
+
+    def add_links(self, keys: list[tuple[int, int, int]], price: float) -> None:
+        """Rows ``sum of columns of the SKU that use n in t <= open[n,t]`` with slack at ``price``."""
+        pool = self.pool
+        assert pool is not None
+        codes = self._code(*np.array(keys).T)
+        order = np.argsort(codes)
+        mine = self._code(pool.sku[pool.column], pool.node, pool.period)
+        at = np.minimum(np.searchsorted(codes[order], mine), len(codes) - 1)
+        hit = codes[order[at]] == mine
+        opens = [
+            self.compiled.column.get(("open", (self.instance.nodes[n], self.instance.periods[t])), -1)
+            for _, n, t in keys
+        ]
+        has_open = np.flatnonzero(np.array(opens) >= 0)
+        matrix = sp.csr_matrix(
+            (
+                np.concatenate([np.ones(int(hit.sum())), -np.ones(len(has_open))]),
+                (
+                    np.concatenate([order[at][hit], has_open]),
+                    np.concatenate([self.pool_column[pool.column[hit]], np.array(opens)[has_open]]),
+                ),
+            ),
+            (len(keys), self.width),
+        )
+        first = self.height
+        add_rows(self.solver, np.full(len(keys), -INFINITY), np.zeros(len(keys)), matrix)
+        self.links += keys
+        self._append_slack(first + np.arange(len(keys)), -np.ones(len(keys)), np.full(len(keys), price))
+
+    def solve(self, seconds: float = INFINITY) -> bool:
+        """Solve the LP; False when the time ran out. Raises SolverFailure."""
+        checked(self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01)), "time limit")
+        checked(self.solver.run(), "run")
+        status = self.solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kTimeLimit:
+            return False
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Contradiction
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
+        return True
+
+    def duals(self) -> Duals:
+        """Rents of the last solve."""
+        dual = np.array(self.solver.getSolution().row_dual)
+        return Duals(
+            rent=dual[self.first_definition : self.first_sku],
+            links=np.maximum(0.0, -dual[self.first_link :]),
+            sku=dual[self.first_sku : self.first_link],
+        )
+
+    def values(self) -> Floats:
+        """Column values of the last solve."""
+        return np.array(self.solver.getSolution().col_value)
+
+    def objective(self) -> float:
+        """Objective of the last solve."""
+        return float(self.solver.getInfo().objective_function_value)
+
+    def slack_used(self) -> Floats:
+        """Values of the slack columns in the last solve."""
+        return self.values()[self.slack]
+
+    def link_array(self, rents: Floats) -> Floats | None:
+        """(K,N,T) link rents as the pricing takes them; None without links."""
+        if not self.links:
+            return None
+        out = np.zeros((len(self.instance.skus), len(self.instance.nodes), len(self.instance.periods)))
+        out[tuple(np.array(self.links).T)] = rents
+        return out
+
+    def set_slack_price(self, definition: Floats, link: float) -> None:
+        """New prices of the slack on definition rows (D,) and on link rows."""
+        costs = np.full(len(self.slack), link)
+        on_definition = self.slack_row < self.first_sku
+        costs[on_definition] = definition[self.slack_row[on_definition] - self.first_definition]
+        self.solver.changeColsCost(len(self.slack), self.slack.astype(np.int32), costs)
+
+
+class NetworkBound:
+    """min over the network program of cost - rents x usage - link rents x open: the network's part of the Lagrangian bound."""
+
+    def __init__(self, instance: Instance, compiled: Compiled, rows: Rows, usage_most: Floats, seed: int):
+        self.instance, self.compiled, self.rows = instance, compiled, rows
+        self.solver = new_solver(seed)
+        load(compiled, self.solver)
+        columns = rows.network_column.astype(np.int32)
+        upper = np.minimum(compiled.upper[columns], usage_most)
+        checked(self.solver.changeColsBounds(len(columns), columns, compiled.lower[columns], upper), "usage bounds")
+        self.open_column = np.full((len(instance.nodes), len(instance.periods)), -1)
+        for n, node in enumerate(instance.nodes):
+            for t, period in enumerate(instance.periods):
+                self.open_column[n, t] = compiled.column.get(("open", (node, period)), -1)
+
+    def value(self, rent: Floats, links: Floats | None, cost: float = 1.0, integer: bool = False) -> float:
+        """The minimum; with ``integer`` the openings are kept whole (a stronger bound). -inf if HiGHS cannot tell."""
+        costs = self.compiled.cost * cost
+        costs[self.rows.network_column] -= rent
+        if links is not None:
+            by_node = links.sum(axis=0)
+            np.subtract.at(costs, self.open_column[self.open_column >= 0], by_node[self.open_column >= 0])
+        every = np.arange(len(costs), dtype=np.int32)
+        checked(self.solver.changeColsCost(len(costs), every, costs), "costs")
+        self.solver.changeObjectiveOffset(self.compiled.offset * cost)
+        if len(self.compiled.integer):
+            kind = highspy.HighsVarType.kInteger if integer else highspy.HighsVarType.kContinuous
+            kinds = np.array([kind] * len(self.compiled.integer))
+            self.solver.changeColsIntegrality(len(kinds), self.compiled.integer, kinds)
+        checked(self.solver.setOptionValue("mip_rel_gap", 1e-9), "gap")
+        checked(self.solver.run(), "run")
+        if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return -np.inf
+        info = self.solver.getInfo()
+        return float(info.mip_dual_bound if integer and len(self.compiled.integer) else info.objective_function_value)

@@ -1,0 +1,92 @@
+"""Names for what the master's rows measure: rents of a feasible case, relief of an infeasible one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from .columns import Rows
+from .instance import Floats, Instance
+from .network import Contradiction
+from .outcome import Relief, Rents
+
+UNITS = {
+    "value": "money", "volume_m3": "m3", "units": "units", "units_per_day": "units/day", "skus": "SKUs", "nodes": "nodes",
+    "cost": "money", "on_time_share": "late parcels/day", "purchases": "money",
+}  # fmt: skip
+LIMITS = {"value": "budget", "units": "units", "units_per_day": "units_per_day", "skus": "max_skus"}
+
+
+def rents_by_name(instance: Instance, rows: Rows, rent: Floats) -> Rents:
+    """Rents of the definition rows (D,) as the tables show them; never negative for a limit that is a maximum."""
+    prices = rows.prices(rent, None)
+    budget = np.zeros(len(instance.periods))
+    if np.isfinite(instance.budget):
+        budget = prices.value.max(axis=0, initial=0.0)
+    return Rents(
+        room=np.maximum(0.0, prices.room),
+        units_per_day=np.maximum(0.0, prices.flow),
+        skus=np.maximum(0.0, prices.slots),
+        budget=np.maximum(0.0, budget),
+        lanes=np.maximum(0.0, prices.lane),
+        limits={
+            (limit.name, t): abs(float(prices.limits[i, t]))
+            for i, limit in enumerate(instance.limits)
+            for t in np.flatnonzero(limit.periods).tolist()
+        },
+    )
+
+
+def named_relief(instance: Instance, rows: Rows, slack: Floats, scale: Floats) -> tuple[Relief, ...]:
+    """Relief lines of slack per definition row (D,), largest share of ``scale`` first; amounts below 1e-6 of it are noise."""
+    share = slack / np.maximum(scale, 1e-9)
+    order = np.argsort(-share, kind="stable")
+    lines = dict(_lines(instance, rows))
+    return tuple(lines[row](float(slack[row])) for row in order.tolist() if share[row] > 1e-6)
+
+
+def contradiction_relief(instance: Instance, failure: Contradiction) -> tuple[Relief, ...]:
+    """Relief lines of network constraints that fail whatever is stocked."""
+    rows = failure.rows or (("nodes", 0.0),)
+    return tuple(Relief(*_named(instance, name), amount, "nodes") for name, amount in rows)
+
+
+def _named(instance: Instance, constraint: str) -> tuple[str, str, str]:
+    match = re.fullmatch(r"limit_holds\[(\d+),(\d+)\]", constraint)
+    if match is None:
+        return constraint, "", ""
+    return instance.limits[int(match[1])].name, "", instance.periods[int(match[2])]
+
+
+def _lines(instance: Instance, rows: Rows) -> Iterator[tuple[int, object]]:
+    for row, (name, index) in enumerate(rows.keys):
+        yield row, _Line(instance, name, index)
+
+
+class _Line:
+    """Makes the Relief of one usage variable."""
+
+    def __init__(self, instance: Instance, name: str, index: tuple) -> None:  # type: ignore[type-arg]
+        self.instance, self.name, self.index = instance, name, index
+
+    def __call__(self, amount: float) -> Relief:
+        if self.name == "volume":
+            node, temperature, period = self.index
+            return Relief("room", f"{node} {temperature}", period, amount, "m3")
+        if self.name == "limit_use":
+            limit = self.instance.limits[self.index[0]]
+            return Relief(limit.name, "", self.instance.periods[self.index[1]], amount, UNITS[limit.measure])
+        if self.name == "lane_parcels":
+            lane = self.index[0]
+            nodes, regions = self.instance.nodes, self.instance.regions
+            where = f"{nodes[self.instance.lane_node[lane]]} to {regions[self.instance.lane_region[lane]]}"
+            return Relief("lane", where, self.index[1], amount, "parcels/day")
+        if self.name == "stocked":
+            sku, node, period = self.index
+            return Relief("stocked", f"{sku} at {node}", period, amount, "share")
+        node, period = self.index
+        return Relief(LIMITS[self.name], node, period, amount, UNITS[self.name])
+
+
