@@ -41,7 +41,7 @@ def stirling_error(z: ArrayLike) -> Floats:
 def _deviance(x: Floats, mean: Floats) -> Floats:
     """x log(x / mean) + mean - x, for x > 0: Loader's D, without cancellation that matters."""
     ratio = (mean - x) / x
-    return x * (ratio - np.log1p(ratio))
+    return x * (ratio - np.where(ratio > -0.5, np.log1p(np.maximum(ratio, -0.5)), np.log(mean / x)))
 
 
 def poisson_mass(x: ArrayLike, mean: ArrayLike) -> Floats:
