@@ -105,13 +105,14 @@ def levels(series: Weekly, category: Ints, count: int, fallback_dispersion: Floa
 
 
 def bands(mean: Floats, use: Bools) -> Ints:
-    """(K,) number of the band of similar SKUs: quantiles of the mean weekly rate, at least BAND SKUs in each."""
+    """(K,) number of the band of similar SKUs: quantiles of the mean weekly rate, at least BAND SKUs in each.
+
+    SKUs that never sold make a band of their own, in which nothing is known.
+    """
     rates = np.sort(mean[use & (mean > 0)])
     groups = min(20, max(1, rates.size // BAND))
-    if groups == 1:
-        return np.zeros(mean.size, dtype=np.int64)
-    edges = rates[(np.arange(1, groups) * rates.size) // groups]
-    return np.searchsorted(edges, mean, side="right").astype(np.int64)
+    edges = rates[(np.arange(1, groups) * rates.size) // groups] if groups > 1 else rates[:0]
+    return np.where(mean > 0, np.searchsorted(edges, mean, side="right"), groups).astype(np.int64)
 
 
 def _dispersion(series: Weekly, band: Ints, fallback: Floats) -> Floats:
