@@ -13,7 +13,7 @@ from scipy import stats
 from optimizer.auditing.calendar import calendar
 from optimizer.auditing.recompute import Decisions, Recomputation, Recomputed
 from optimizer.auditing.reference import Reference, reference
-from optimizer.auditing.stock import Service, expected_shortage, excess_probability, order_quantity, spoiled_per_day
+from optimizer.auditing.stock import Service, excess_probability, expected_shortage, order_quantity, spoiled_per_day
 from tests.audit_network import make_case, rates
 
 AUDITOR = Path(__file__).parents[1] / "optimizer"
@@ -154,7 +154,7 @@ def _reference(**changes: object) -> Reference:
     """HUB feeds EAST; one SKU; 2 units a day in N, 3 in S, half a parcel a unit, no spread at all."""
     case = make_case([SKU | changes], NODES, REGIONS, LANES)
     demand = rates([[[2.0], [3.0]]], [[[0.0], [0.0]]], parcels_per_unit=0.5)
-    return reference(case, demand, ["A"])
+    return reference(case, demand)
 
 
 def _recomputed(ref: Reference, stocked: list[bool]) -> Recomputed:
@@ -211,7 +211,7 @@ def test_stock_costs_by_hand() -> None:
     EAST: F = 3, A = 5 (a transfer), h = 2, EOQ = sqrt(2 x 3 x 365 x 5 / 2) = 73.99 -> 74.
     """
     case = make_case([SKU], [{**node, "lead_time_sd": 0.0} for node in NODES], REGIONS, LANES)
-    ref = reference(case, rates([[[2.0], [3.0]]], [[[0.0], [0.0]]], parcels_per_unit=0.5), ["A"])
+    ref = reference(case, rates([[[2.0], [3.0]]], [[[0.0], [0.0]]], parcels_per_unit=0.5))
     found = _recomputed(ref, [True, True])
     assert found.rows["order_quantity"].tolist() == [192, 74]
     assert found.rows["safety_stock"].tolist() == [0, 0]
@@ -229,7 +229,7 @@ def test_change_costs_by_hand() -> None:
     """With stock on hand at EAST only, a plan for HUB only pays for one node in and one node out, 5 each."""
     stock = [{"sku": "X", "node": "EAST", "on_hand": 3.0}]
     case = make_case([SKU], NODES, REGIONS, LANES, stock=stock)
-    found = _recomputed(reference(case, rates([[[2.0], [3.0]]]), ["A"]), [True, False])
+    found = _recomputed(reference(case, rates([[[2.0], [3.0]]])), [True, False])
     assert found.costs["change"][0, 0] == 10
     assert found.at_node[:, 0] == pytest.approx([found.sku_cost - 5, 5])
 
@@ -241,10 +241,10 @@ def test_a_supply_row_makes_the_supplier_the_source() -> None:
         {"supplier": "ACME", "node": "EAST", "lead_time_days": 9.0, "order_cost": 60.0, "moq": 80.0},
         {"sku": "X", "node": "EAST", "cost_per_unit": 0.3},
     ]
-    one = reference(make_case([sku], NODES, REGIONS, LANES, supply=supply[:1]), rates([[[2.0], [3.0]]]), ["A"]).sources
+    one = reference(make_case([sku], NODES, REGIONS, LANES, supply=supply[:1]), rates([[[2.0], [3.0]]])).sources
     assert one.feeder.tolist() == [[-1, -1]]
     assert (one.lead_time[0, 1], one.order_cost[0, 1], one.moq[0, 1]) == (9, 60, 80)
-    both = reference(make_case([sku], NODES, REGIONS, LANES, supply=supply), rates([[[2.0], [3.0]]]), ["A"]).sources
+    both = reference(make_case([sku], NODES, REGIONS, LANES, supply=supply), rates([[[2.0], [3.0]]])).sources
     assert (both.lead_time[0, 1], both.per_unit[0, 1], both.per_kg[0, 1]) == (2, 0.3, 0.2)
     assert (both.order_cost[0, 1], both.moq[0, 1]) == (25, 40)
 
@@ -253,7 +253,7 @@ def test_a_feeder_that_cannot_hold_the_sku_is_passed_over() -> None:
     """HUB has no chilled room, so a chilled SKU at EAST comes from the supplier, with EAST's own lead time."""
     nodes = [NODES[0], NODES[1] | {"chilled_m3": 5.0}]
     case = make_case([SKU | {"temperature": "chilled"}], nodes, REGIONS, LANES)
-    ref = reference(case, rates([[[2.0], [3.0]]]), ["A"])
+    ref = reference(case, rates([[[2.0], [3.0]]]))
     assert ref.holds.tolist() == [[False, True]]
     assert ref.sources.feeder[0, 1] == -1
 
@@ -266,11 +266,11 @@ def test_tiers_say_where() -> None:
     skus = [SKU | {"sku": name, "tier": name, "category": "tea"} for name in "ABC"]
     mean = np.ones((3, 2, 2))
     case = make_case(skus, NODES, REGIONS, LANES, {"periods": 2}, campaigns=campaign)
-    allowed = reference(case, rates(mean), list("ABC")).rules.allowed
+    allowed = reference(case, rates(mean)).rules.allowed
     assert allowed[:, 0, :].all()
     assert allowed[:, 1, :].tolist() == [[True, True], [False, True], [False, False]]
     far = [NODES[0] | {"type": "cold"}, NODES[1]]
-    rules = reference(make_case(skus, far, REGIONS, LANES, {"periods": 2}), rates(mean), list("ABC")).rules
+    rules = reference(make_case(skus, far, REGIONS, LANES, {"periods": 2}), rates(mean)).rules
     assert rules.allowed[2].all()
     assert rules.fallback[2].all()
 
@@ -279,17 +279,17 @@ def test_a_window_must_cover_half_of_the_period() -> None:
     """Open until 14 January is 14 of 31 days: not available; until 16 January it is."""
     for day, expected in (("2027-01-14", False), ("2027-01-16", True)):
         nodes = [NODES[0], NODES[1] | {"open_until": date_of(day)}]
-        ref = reference(make_case([SKU], nodes, REGIONS, LANES), rates([[[2.0], [3.0]]]), ["A"])
+        ref = reference(make_case([SKU], nodes, REGIONS, LANES), rates([[[2.0], [3.0]]]))
         assert ref.known.sites.available[1, 0] == expected
 
 
 def test_demand_out_of_reach_and_a_missing_backup_are_noticed() -> None:
     """EAST alone reaches N and S but leaves both without the backup that HUB could be; without lanes N is lost."""
     regions = [row | {"backup_required": True} for row in REGIONS]
-    ref = reference(make_case([SKU], NODES, regions, LANES), rates([[[2.0], [3.0]]]), ["A"])
+    ref = reference(make_case([SKU], NODES, regions, LANES), rates([[[2.0], [3.0]]]))
     assert _recomputed(ref, [False, True]).no_backup == [(0, 0, 0), (0, 1, 0)]
     assert not _recomputed(ref, [True, True]).no_backup
-    cut = reference(make_case([SKU], NODES, regions, [*LANES[:3], LANES[4]]), rates([[[2.0], [3.0]]]), ["A"])
+    cut = reference(make_case([SKU], NODES, regions, [*LANES[:3], LANES[4]]), rates([[[2.0], [3.0]]]))
     assert _recomputed(cut, [False, True]).unserved == [(0, 0, 0)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,6 @@ def calendar(start: object, periods: int, period: str) -> Calendar:
     edges = [first + step(i) for i in range(periods + 1)]
     whole_months = period == "month" and first.day == 1
     labels = tuple(edge.strftime("%Y-%m" if whole_months else "%Y-%m-%d") for edge in edges[:-1])
-    days = np.array([(after - before).days for before, after in zip(edges[:-1], edges[1:], strict=True)], dtype=float)
+    days = np.array([(after - before).days for before, after in pairwise(edges)], dtype=float)
     months = np.full(periods, 1.0 if period == "month" else 12.0 / WEEKS_PER_YEAR)
     return Calendar(labels, tuple(edges[:-1]), tuple(edges[1:]), days, months)

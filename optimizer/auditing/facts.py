@@ -5,6 +5,8 @@ Shapes: K SKUs, N nodes, R regions, T periods. Units as in the workbook, but SKU
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,22 @@ def texts(frame: pd.DataFrame, column: str) -> list[str]:
 def positions(names: object, index: pd.Index) -> Ints:
     """Row number of each name in `index`, -1 where it is not there."""
     return index.get_indexer(pd.Index(names, dtype=object)).astype(np.int64)
+
+
+def passes(own: Iterable[str], cell: str) -> Bools:
+    """Which of the texts `own` a filter cell names: all when it is blank, else the whole cell or each name it lists."""
+    texts_ = np.array(list(own), dtype=object)
+    if not cell:
+        return np.ones(len(texts_), dtype=bool)
+    known = set(texts_)
+    parts = [cell] if cell in known else [part.strip() for part in re.split("[,;]", cell)]
+    wanted = {piece for part in parts for piece in ([part] if part in known else items(part))}
+    return np.array([text in wanted for text in texts_], dtype=bool)
+
+
+def sums(index: Ints, weights: object, size: int) -> Floats:
+    """Sums of the weights by index, `size` of them."""
+    return np.bincount(index, np.asarray(weights, dtype=float), size).astype(float)
 
 
 @dataclass(frozen=True)
@@ -186,4 +204,4 @@ def _places(regions: pd.DataFrame) -> Places:
 
 def _is_true(value: object) -> bool:
     """A yes/no cell: blank is no."""
-    return not pd.isna(value) and (value is True or str(value).strip().casefold() in {"true", "yes", "1", "1.0"})
+    return str(value).strip().casefold() in {"true", "yes", "1", "1.0"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .facts import Bools, Floats, Ints
+from .facts import Bools, Floats, Ints, sums
 
 
 class Draw:
@@ -19,24 +19,24 @@ class Draw:
     def at_nodes(self, weight: Floats) -> Floats:
         """(B, N): sums of a weight per cell, at the node that serves the cell."""
         cell = self.sku * self.shape[1] + self.node
-        return np.bincount(cell, weight, self.shape[0] * self.shape[1]).reshape(self.shape)
+        return sums(cell, weight, self.shape[0] * self.shape[1]).reshape(self.shape)
 
 
 def upstream(drawn: Floats, feeder: Ints) -> Floats:
-    """(B, N): what is drawn from each node, plus what it passes on to the nodes that it feeds, any number of steps up."""
+    """(B, N): what is drawn from each node, plus what it passes on to the nodes it feeds, any number of steps up."""
     total, leaving = drawn.copy(), drawn
     for _ in range(drawn.shape[1]):
         sku, node = np.nonzero((leaving > 0) & (feeder >= 0))
         if not len(sku):
             break
         cell = sku * drawn.shape[1] + feeder[sku, node]
-        leaving = np.bincount(cell, leaving[sku, node], drawn.size).reshape(drawn.shape)
+        leaving = sums(cell, leaving[sku, node], drawn.size).reshape(drawn.shape)
         total += leaving
     return total
 
 
 def lead_times(stocked: Bools, feeder: Ints, days: Floats, sd: Floats) -> tuple[Floats, Floats]:
-    """Lead time and its variance at each stocking node: its own leg and those of the feeders that only pass goods on."""
+    """Lead time and its variance at each stocking node: its own leg, and those of feeders that only pass goods on."""
     length, spread = np.where(stocked, days, 0.0), np.where(stocked, sd * sd, 0.0)
     sku, node = np.nonzero(stocked)
     above = feeder[sku, node]

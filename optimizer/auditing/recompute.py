@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .calendar import DAYS_PER_YEAR
-from .facts import Bools, Floats, Ints
+from .facts import Bools, Floats, Ints, sums
 from .flows import Draw, lead_times, upstream
 from .lanes import BANDS_KG, bands, choices, ranking
 from .reference import Reference
@@ -18,7 +18,8 @@ from .stock import Service, order_quantity, reorder_point, spoiled_per_day
 CELLS = 1_000_000  # SKU x region cells of a batch: bounds the memory
 LANE_TERMS = ("outbound", "late", "damage", "outage")
 SKU_TERMS = (
-    "outbound", "late", "damage", "inbound", "ordering", "handling", "capital", "storage", "stocking", "spoilage", "outage", "change",
+    "outbound", "late", "damage", "inbound", "ordering", "handling", "capital", "storage", "stocking", "spoilage",
+    "outage", "change",
 )  # fmt: skip
 
 
@@ -40,6 +41,8 @@ class Shipped:
     parcels: Floats  # (L+1, 3, T) parcels/day by lane and temperature; the last lane is "nowhere"
     alone: Floats  # (R, 3, T) parcels/day without a backup
     late: Floats  # (R, 3, T) late parcels/day
+    units: Floats  # (R, 3, T) units/day
+    weight: Floats  # (R, 3, T) kg/day
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Recomputation:
         self.at_node = np.zeros((self.nodes, self.periods))
         by_region = (self.regions, 3, self.periods)
         by_lane = (ref.ways.count + 1, 3, self.periods)
-        self.shipped = Shipped(np.zeros(by_lane), np.zeros(by_region), np.zeros(by_region))
+        self.shipped = Shipped(np.zeros(by_lane), *(np.zeros(by_region) for _ in range(4)))
         self.tallies = {cut.row: np.zeros((2, self.periods)) for cut in cuts}
         self.unserved: list[tuple[int, int, int]] = []
         self.no_backup: list[tuple[int, int, int]] = []
@@ -285,10 +288,10 @@ class Recomputation:
         local, n = rows["local"].to_numpy(), rows["n"].to_numpy()
         for term in SKU_TERMS:
             if term != "change":
-                self.costs[term][k, t] += np.bincount(local, rows[term], len(k))
+                self.costs[term][k, t] += sums(local, rows[term], len(k))
         self.costs["change"][k, t] += change.sum(axis=1)
         others = rows[[term for term in SKU_TERMS if term != "change"]].sum(axis=1)
-        self.at_node[:, t] += np.bincount(n, others, self.nodes) + change.sum(axis=0)
+        self.at_node[:, t] += sums(n, others, self.nodes) + change.sum(axis=0)
         rows["cost"] = others + rows["change"]
 
     def _gather_shipments(self, k: Ints, t: int, draw: Draw, mean: Floats, backup: Ints) -> None:
@@ -299,10 +302,15 @@ class Recomputation:
         late = parcels * self.ref.ways.late[draw.lane]
         alone = parcels * (backup[draw.sku, draw.region] < 0)
         warmth = self.ref.known.goods.temperature[sku]
-        into = ((self.shipped.parcels, draw.lane, parcels), (self.shipped.alone, draw.region, alone))
-        for total, index, weight in (*into, (self.shipped.late, draw.region, late)):
+        shipped, region = self.shipped, draw.region
+        into = ((shipped.parcels, draw.lane, parcels), (shipped.alone, region, alone), (shipped.late, region, late))
+        of_units = (
+            (shipped.units, region, units),
+            (shipped.weight, region, units * self.ref.known.goods.weight_kg[sku]),
+        )
+        for total, index, weight in (*into, *of_units):
             size = total.shape[0] * 3
-            total[:, :, t] += np.bincount(index * 3 + warmth, weight, size).reshape(-1, 3)
+            total[:, :, t] += sums(index * 3 + warmth, weight, size).reshape(-1, 3)
         for cut in self.cuts:
             counted = cut.skus[sku] & cut.regions[draw.region] & cut.nodes[draw.node]
             self.tallies[cut.row][0, t] += (parcels if cut.weighs_parcels else units)[counted].sum()

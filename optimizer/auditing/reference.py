@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from .facts import Bools, Facts, Floats, facts, numbers, positions, texts
 from .lanes import Lanes, lanes
-from .rules import Rules, rules
+from .rules import Rules, rules, tiers
 from .supply import Supply, can_hold, supply
 
 if TYPE_CHECKING:
@@ -42,9 +41,10 @@ class Reference:
     stock_known: bool  # False without a Stock sheet: the first period's additions are free
 
 
-def reference(case: Case, rates: Rates, tier: Sequence[str]) -> Reference:
-    """The input side of the audit, from the case, the demand rates and the tier of every SKU."""
+def reference(case: Case, rates: Rates) -> Reference:
+    """The input side of the audit, from the case and its demand rates."""
     known = facts(case)
+    tier = tiers(case, known, rates.mean)
     holds = can_hold(known)
     live = rates.mean.sum(axis=1) > 0
     on_hand, on_order = _stock(case, known)
@@ -53,7 +53,7 @@ def reference(case: Case, rates: Rates, tier: Sequence[str]) -> Reference:
         ways=lanes(case, known),
         holds=holds,
         sources=supply(case, known, holds),
-        rules=rules(case, known, tuple(tier), holds, live),
+        rules=rules(case, known, tier, holds, live),
         rates=rates,
         live=live,
         on_hand=on_hand,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from optimizer.case import items
 
-from .facts import Bools, Facts, Floats, Ints, numbers, positions, texts
+from .facts import Bools, Facts, Floats, Ints, numbers, passes, positions, texts
 
 if TYPE_CHECKING:
     from optimizer.case import Case
@@ -70,10 +70,27 @@ def touched(case: Case, known: Facts, tier: tuple[str, ...]) -> Bools:
         return out
     runs = known.calendar.days_inside(sheet["from"], sheet["until"]) > 0
     columns = ((known.goods.names, "sku"), (known.goods.category, "category"), (tier, "tier"))
-    filters = [(np.asarray(own, dtype=object), texts(sheet, column)) for own, column in columns]
+    filters = [(own, texts(sheet, column)) for own, column in columns]
     for row in range(len(sheet)):
-        mine = np.ones(len(tier), dtype=bool)
-        for own, wanted in filters:
-            mine &= (own == wanted[row]) | (wanted[row] == "")
+        mine = np.logical_and.reduce([passes(own, wanted[row]) for own, wanted in filters])
         out |= mine[:, None] & runs[row][None, :]
     return out
+
+
+def tiers(case: Case, known: Facts, mean: Floats) -> tuple[str, ...]:
+    """Tier of every SKU: its own, else by the share of value that SKUs of greater value make before it.
+
+    Value is demand over the horizon at cost; a SKU belongs to the first tier whose cumulative share is above that share,
+    one without value to the last tier with a share. mean (K, R, T) units/day.
+    """
+    value = (mean.sum(axis=1) @ known.calendar.days) * known.goods.unit_cost
+    ranked = pd.Series([float(f"{each:.12g}") for each in value])
+    by_value = ranked.groupby(ranked).sum().sort_index(ascending=False)
+    before = (by_value.cumsum() - by_value) / max(float(by_value.sum()), 1e-300)
+    share = ranked.map(before).round(12).to_numpy()
+    sheet = case.tiers.assign(share=numbers(case.tiers, "share_of_value", np.nan)).sort_values("share", kind="stable")
+    named = sheet[sheet["share"].notna()]
+    names = texts(named if len(named) else case.tiers.tail(1), "tier")
+    place = np.searchsorted(named["share"].to_numpy(), share, side="right").clip(max=len(names) - 1)
+    place = np.where(value > 0, place, len(names) - 1)
+    return tuple(own or names[at] for own, at in zip(texts(case.skus, "tier"), place, strict=True))

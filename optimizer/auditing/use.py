@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from .facts import TEMPERATURES, Bools, Facts, Floats, Ints, numbers, texts
+from .facts import TEMPERATURES, Bools, Facts, Floats, Ints, numbers, passes, sums, texts
 from .recompute import Cut, Decisions, Recomputed
 from .reference import Reference
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from optimizer.case import Case
 
 SPANNING = ("cost", "purchases")  # measures that hold over their periods together, not in each
+ROW_MEASURES = {
+    "value": "value", "volume_m3": "volume_m3", "units": "average_stock", "units_per_day": "flow", "skus": "stocked",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def node_use(ref: Reference, plan: Decisions, found: Recomputed) -> NodeUse:
     cell = (rows["n"] * periods + rows["t"]).to_numpy(dtype=np.int64)
 
     def total(weight: object, index: Ints = cell, depth: int = 1) -> Floats:
-        return np.bincount(index, np.asarray(weight, dtype=float), nodes * depth * periods)
+        return sums(index, weight, nodes * depth * periods)
 
     warm = ref.known.goods.temperature[rows["k"].to_numpy(dtype=np.int64)]
     by_warmth = ((rows["n"] * 3 + warm) * periods + rows["t"]).to_numpy(dtype=np.int64)
@@ -87,14 +91,20 @@ def limits(case: Case, known: Facts, tier: tuple[str, ...]) -> tuple[Limit, ...]
     sheet = case.limits
     goods, sites = known.goods, known.sites
     warmth = np.array(TEMPERATURES, dtype=object)[goods.temperature]
-    of_sku = {"sku": goods.names, "category": goods.category, "tier": tier, "temperature": warmth}
-    of_node = {"node": sites.names, "node_type": sites.kind}
+    of_sku: dict[str, Iterable[str]] = {
+        "sku": goods.names,
+        "category": goods.category,
+        "tier": tier,
+        "temperature": warmth,
+    }
+    of_node: dict[str, Iterable[str]] = {"node": sites.names, "node_type": sites.kind}
     filters = {name: texts(sheet, name) for name in (*of_sku, *of_node, "region", "period")}
     amount, penalty = numbers(sheet, "amount", np.nan), numbers(sheet, "penalty_per_unit", np.inf)
     out = []
     for row, name in enumerate(texts(sheet, "limit")):
         region, period = filters["region"][row], filters["period"][row]
-        held = [t for t, label in enumerate(known.calendar.labels) if period in ("", label)]
+        names = zip(known.calendar.labels, known.calendar.starts, strict=True)
+        held = [t for t, (label, day) in enumerate(names) if period in ("", label, f"{day:%Y-%m-%d}")]
         out.append(
             Limit(
                 row=row,
@@ -105,7 +115,7 @@ def limits(case: Case, known: Facts, tier: tuple[str, ...]) -> tuple[Limit, ...]
                 penalty=float(penalty[row]),
                 skus=_through(of_sku, filters, row),
                 nodes=_through(of_node, filters, row),
-                regions=np.asarray(known.places.names == region) if region else None,
+                regions=passes(known.places.names, region) if region else None,
                 periods=np.array(held, dtype=np.int64),
                 of_skus=any(filters[column][row] for column in of_sku),
             )
@@ -113,13 +123,9 @@ def limits(case: Case, known: Facts, tier: tuple[str, ...]) -> tuple[Limit, ...]
     return tuple(out)
 
 
-def _through(own: dict[str, object], filters: dict[str, list[str]], row: int) -> Bools:
+def _through(own: dict[str, Iterable[str]], filters: dict[str, list[str]], row: int) -> Bools:
     """Which of the things described by `own` pass the filters of one row."""
-    masks = [
-        (np.asarray(values, dtype=object) == filters[name][row]) | (filters[name][row] == "")
-        for name, values in own.items()
-    ]
-    return np.logical_and.reduce(masks)
+    return np.logical_and.reduce([passes(values, filters[name][row]) for name, values in own.items()])
 
 
 def cuts(rows: tuple[Limit, ...], regions: int) -> tuple[Cut, ...]:
@@ -163,7 +169,7 @@ def limit_use(limit: Limit, ref: Reference, plan: Decisions, found: Recomputed, 
 def _row_sum(rows: pd.DataFrame, column: str, limit: Limit, periods: int) -> Floats:
     counted = limit.skus[rows["k"].to_numpy(dtype=np.int64)] & limit.nodes[rows["n"].to_numpy(dtype=np.int64)]
     period = rows["t"].to_numpy(dtype=np.int64)[counted]
-    return np.bincount(period, rows[column].to_numpy(dtype=float)[counted], periods)
+    return sums(period, rows[column].to_numpy(dtype=float)[counted], periods)
 
 
 def _cost(limit: Limit, found: Recomputed, nodes: NodeUse) -> float:
@@ -179,7 +185,7 @@ def purchases(ref: Reference, found: Recomputed) -> Floats:
     """(K,) money of the first period: demand and average stock beyond what is on hand or on order."""
     first = found.rows[(found.rows["t"] == 0) & found.rows["stocked"].astype(bool)]
     skus = len(ref.known.goods.names)
-    average = np.bincount(first["k"].to_numpy(dtype=np.int64), first["average_stock"].to_numpy(dtype=float), skus)
+    average = sums(first["k"].to_numpy(dtype=np.int64), first["average_stock"], skus)
     demand = ref.known.calendar.days[0] * ref.rates.mean[:, :, 0].sum(axis=1)
     missing = demand + average - (ref.on_hand + ref.on_order).sum(axis=1)
     return ref.known.goods.unit_cost * np.maximum(missing, 0.0)

@@ -1,0 +1,99 @@
+"""Actions and Changes: names that exist, money at cost, the orders that are due, the moves against today."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .check_network import node_status
+from .decisions import Read
+from .facts import positions
+from .recompute import Recomputed
+from .reference import Reference
+from .report import Report
+from .workbook import PlanBook
+
+ACTIONS = ("open", "close", "transfer", "purchase")
+
+
+def check_actions(book: PlanBook, read: Read, ref: Reference, report: Report) -> None:
+    """Every line names what exists and is worth what it says; every order that is due is bought or moved."""
+    table, known = book.tables["Actions"], ref.known
+    action, sku = table.texts("action"), table.texts("sku")
+    k = positions(sku, known.goods.names)
+    origin, target = (positions(table.texts(column), known.sites.names) for column in ("from", "to"))
+    quantity, goods_move = table.numbers("quantity"), np.isin(action, ("transfer", "purchase"))
+    checks = (
+        ("action", ~np.isin(action, ACTIONS), "open, close, transfer or purchase"),
+        ("sku", goods_move & (k < 0), "a SKU of the input"),
+        ("to", (goods_move | (action == "open")) & (target < 0), "a node of the input"),
+        ("from", np.isin(action, ("transfer", "close")) & (origin < 0), "a node of the input"),
+        ("quantity", goods_move & ~(quantity > 0), "a quantity above 0"),
+    )
+    for column, wrong, expectation in checks:
+        for line in np.flatnonzero(wrong):
+            report.add("V-080", table.place(int(line), column), table.frame[column].iloc[line], expectation)
+    moved = np.flatnonzero(goods_move & (k >= 0) & (target >= 0))
+    worth = np.where(goods_move & (k >= 0), quantity * known.goods.unit_cost[k], table.numbers("value"))
+    report.numbers("V-081", table, "value", worth, "Units at cost.")
+    _orders_are_covered(table_rows(k, origin, target, quantity, moved), read, ref, report)
+    _nodes_open_and_close(read, ref, action, origin, target, report)
+
+
+def table_rows(
+    k: np.ndarray, origin: np.ndarray, target: np.ndarray, quantity: np.ndarray, lines: np.ndarray
+) -> pd.DataFrame:
+    """The usable moves as numbers."""
+    return pd.DataFrame({"k": k, "from": origin, "to": target, "quantity": quantity}).iloc[lines]
+
+
+def _orders_are_covered(moves: pd.DataFrame, read: Read, ref: Reference, report: Report) -> None:
+    """What arrives at a node covers its order_now; no node sends more than it has, unless it is replenished first."""
+    arriving = np.zeros(ref.holds.shape)
+    np.add.at(arriving, (moves["k"], moves["to"]), moves["quantity"])
+    lines = read.replenishment
+    now = np.flatnonzero(lines.index[2] == 0)
+    k, n = lines.index[0][now], lines.index[1][now]
+    needed = np.nan_to_num(lines.table.numbers("order_now")[now])
+    for i in np.flatnonzero(arriving[k, n] < needed - 1e-6):
+        what = f"the Actions sheet moves {arriving[k[i], n[i]]:,.6g} units there"
+        report.add("V-082", lines.table.place(int(now[i]), "order_now"), float(needed[i]), what)
+
+
+def _nodes_open_and_close(
+    read: Read, ref: Reference, action: np.ndarray, origin: np.ndarray, target: np.ndarray, report: Report
+) -> None:
+    """As many openings and closings of each node as its status says."""
+    status = node_status(ref, read.decisions.open)
+    for name, column in (("opens", target), ("closes", origin)):
+        said = np.bincount(column[(action == name[:-1]) & (column >= 0)], minlength=len(status))
+        due = (status == name).sum(axis=1)
+        for n in np.flatnonzero(said[: len(due)] != due):
+            node = ref.known.sites.names[n]
+            report.add("V-083", "Actions", int(said[n]), f"{node} {name} {int(due[n])} times by its status")
+
+
+def check_changes(book: PlanBook, read: Read, ref: Reference, found: Recomputed, report: Report) -> None:
+    """Every placement that is new, gone or kept against the stock of today, each once; none without a Stock sheet."""
+    table, known = book.tables["Changes"], ref.known
+    k, n = positions(table.texts("sku"), known.goods.names), positions(table.texts("node"), known.sites.names)
+    for line in np.flatnonzero((k < 0) | (n < 0)):
+        report.add("V-003", table.place(int(line), "sku"), table.texts("sku")[line], "a SKU and a node of the input")
+    usable = np.flatnonzero((k >= 0) & (n >= 0))
+    planned, in_force = read.decisions.stocked[:, :, 0], (ref.on_hand > 0) | (ref.on_order > 0)
+    if not ref.stock_known:
+        in_force, planned = np.zeros_like(in_force), np.zeros_like(planned)
+    own = np.select([planned & ~in_force, in_force & ~planned, planned & in_force], ["new", "gone", "kept"], "")
+    seen = np.zeros(own.shape, dtype=np.int64)
+    np.add.at(seen, (k[usable], n[usable]), 1)
+    for i, j in np.argwhere((own != "") & (seen != 1) | (own == "") & (seen > 0)):
+        what = f"{known.goods.names[i]} at {known.sites.names[j]} must stand there {int(own[i, j] != '')} times"
+        report.add("V-084", "Changes", int(seen[i, j]), what)
+    change, average = table.texts("change").copy(), table.numbers("average_stock").copy()
+    change[usable] = own[k[usable], n[usable]].astype(object)
+    first = found.rows[(found.rows["t"] == 0) & found.rows["stocked"].astype(bool)]
+    stock = np.zeros(ref.holds.shape)
+    stock[first["k"], first["n"]] = first["average_stock"]
+    average[usable] = stock[k[usable], n[usable]]
+    report.texts("V-085", table, "change", change)
+    report.numbers("V-085", table, "average_stock", average)
