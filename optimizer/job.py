@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import (
     AuditFailed,
-    FileRefused,
     Finding,
     GapTooWide,
     InfeasibleCase,
@@ -127,35 +126,13 @@ def new_workbook(path: Path, *, blank: bool = False, force: bool = False) -> Non
 
 def verify_plan(plan: Path, source: Path, orders: Path | None = None) -> tuple[Finding, ...]:
     """Audit a written plan against its input, under the settings it was made with. Raises AuditFailed."""
-    from .audit import audit
+    from .audit import audit, effective_settings
 
-    findings = audit(plan, read_case(source, orders, overrides_of(plan)))
+    findings = audit(plan, read_case(source, orders, effective_settings(plan)))
     faults = [finding for finding in findings if finding.severity == "error"]
     if faults:
         raise AuditFailed(f"{plan} does not agree with {source} ({len(faults)} faults).", findings)
     return findings
-
-
-def overrides_of(plan: Path) -> dict[str, Any]:
-    """Settings that were given with --set when a plan was made, from its Run sheet."""
-    from zipfile import BadZipFile
-
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    if not plan.is_file():
-        raise UsageError(f"{plan}: file not found.")
-    try:
-        book = load_workbook(plan, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, BadZipFile, InvalidFileException) as fault:
-        raise FileRefused(f"{plan} is not a plan workbook.", "Give the file that nodewise plan wrote.") from fault
-    try:
-        if "Run" not in book.sheetnames:
-            raise UsageError(f"{plan} is not a plan: it has no sheet Run.")
-        rows = [(*row, None, None, None)[:3] for row in book["Run"].iter_rows(values_only=True)]
-        return {str(name): value for name, value, origin in rows if origin == "--set"}
-    finally:
-        book.close()
 
 
 def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
@@ -196,7 +173,7 @@ def _audited(request: Request, made: Plan, written: Path) -> None:
     """Raises AuditFailed when the written workbook does not agree with the case; it is then kept as ``rejected``."""
     from .audit import audit
 
-    faults = [finding for finding in audit(written, made.case) if finding.severity == "error"]
+    faults = [finding for finding in audit(written, made.case, made.rates) if finding.severity == "error"]
     if faults:
         rejected = request.beside("rejected")
         _move(written, rejected)

@@ -98,7 +98,9 @@ class Planner:
 
     def _outcome(self, progress: Listener | None) -> Outcome:
         from models.column_generation import solve
+        from models.master import SolverFailure as SolverFault
         from models.network import NotFinite
+        from models.patterns import TooManySets
 
         settings = self.case.settings
         try:
@@ -110,8 +112,10 @@ class Planner:
                 seed=settings.seed,
                 progress=progress,
             )
-        except NotFinite as fault:
-            raise SolverFailure(f"the program was not solved: {fault}.") from fault
+        except TooManySets as fault:
+            raise SolverFailure(f"{fault}.", "Lower max_nodes of the tier, or name fewer node_types.") from fault
+        except (NotFinite, SolverFault) as fault:
+            raise SolverFailure(f"the case was not solved: {fault}.") from fault
 
 
 def no_plan(outcome: Outcome, time_limit: float) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
