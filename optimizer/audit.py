@@ -38,9 +38,9 @@ def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tupl
         report.add("V-002", sheet, "", f"the sheet must have the column {column}", "Plan again.")
     if book.missing_sheets:
         return report.findings()
-    settings = with_overrides(case, book.run, report)
+    settings = with_overrides(case, book.settings, report)
     check_input(book.run, case, report)
-    check_settings(book.run, settings, report)
+    check_settings(book.settings, settings, report)
     from .auditing.promises import check_promises
 
     check_promises(book, replace(case, settings=settings), rates, report)
@@ -50,6 +50,6 @@ def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tupl
 def effective_settings(plan_path: str | Path) -> dict[str, Any]:
     """Settings that were given with ``--set`` when the plan was made: read the input with these to verify it."""
     from .auditing.check_run import effective_settings as overrides
-    from .auditing.workbook import read_run
+    from .auditing.workbook import read_settings
 
-    return overrides(read_run(plan_path))
+    return overrides(read_settings(plan_path))

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.evaluation import evaluate
+from models.outcome import Outcome
+from optimizer.assembly import assemble, forecast
 from optimizer.case import Case
+from optimizer.plan import Plan
 from optimizer.reading.sheets import TIER_DEFAULTS, columns
 from optimizer.settings import Settings
 
@@ -61,3 +65,14 @@ def rates(mean: Any, variance: Any = None, level_error: Any = 0.0, parcels_per_u
     spread = np.broadcast_to(np.asarray(level_error, dtype=float), (len(mean),)).copy()
     parcels = np.broadcast_to(np.asarray(parcels_per_unit, dtype=float), (len(mean),)).copy()
     return Rates(mean, variance.copy(), spread, parcels)
+
+
+def plan_of(case: Case, stocked: np.ndarray, open_nodes: np.ndarray | None = None, surge: np.ndarray | None = None) -> Plan:
+    """A plan with this placement and a bound 1 % below its cost: no solver is asked. Surge (N,3,T) m3 is none unless given."""
+    demand = forecast(case)
+    instance = assemble(case, demand)
+    is_open = instance.available & ~instance.candidate[:, None] if open_nodes is None else open_nodes
+    rented = np.zeros((len(instance.nodes), 3, len(instance.periods))) if surge is None else surge
+    evaluation = evaluate(instance, stocked, is_open, rented)
+    outcome = Outcome("gap_reached", evaluation.total, 0.99 * evaluation.total, stocked, is_open, rented)
+    return Plan(case, instance, demand, outcome, evaluation)

@@ -179,8 +179,11 @@ def test_lane_costs_by_hand() -> None:
 
 
 def test_outage_by_hand() -> None:
-    """HUB is down 2 % of days. From EAST, N is cheaper in freight but certain to be late: 1.5 + 2.5 against 6.5 + 0.25, so 0."""
-    assert _recomputed(_reference(), [True, True]).costs["outage"][0, 0] == 0
+    """HUB is down 2 % of days. EAST would ship N's units for 1.5 + 2.5 of lateness instead of 6.5 + 0.25: 2.75 less each.
+
+    Without EAST every sale of these days is lost: half of the price of 20.
+    """
+    assert _recomputed(_reference(), [True, True]).costs["outage"][0, 0] == pytest.approx(0.02 * 62 * -2.75)
     alone = _recomputed(_reference(), [True, False])
     assert alone.costs["outage"][0, 0] == pytest.approx(0.02 * (62 + 93) * 0.5 * 20.0)
 

@@ -21,47 +21,47 @@ if TYPE_CHECKING:
 
 OVERRIDDEN = "--set"
 CENT = 0.01
-UNCHECKED = ("time_limit", "max_unpacked_mb", "accept_gap")  # say how a run was done, not what the plan promises
+UNCHECKED = ("seed", "time_limit", "max_unpacked_mb")  # say how a run was done, not what the plan promises
 READING = ("start", "returns", "max_qty", "accepted_outliers", "history_from", "history_until")
 
 
-def effective_settings(run: Mapping[str, Line]) -> dict[str, Any]:
+def effective_settings(lines: Mapping[str, Line]) -> dict[str, Any]:
     """Settings that were given with ``--set``, by name, as the Run sheet has them."""
-    return {name: line.value for name, line in run.items() if name in RECORDS and line.origin == OVERRIDDEN}
+    return {name: line.value for name, line in lines.items() if name in RECORDS and line.origin == OVERRIDDEN}
 
 
-def with_overrides(case: Case, run: Mapping[str, Line], report: Report) -> Settings:
+def with_overrides(case: Case, lines: Mapping[str, Line], report: Report) -> Settings:
     """The settings the plan was made with. Overrides that change what is read must have been used in reading."""
     given: dict[str, Any] = {}
-    for name, value in effective_settings(run).items():
+    for name, value in effective_settings(lines).items():
         try:
             given[name] = parse_setting(RECORDS[name], _plain(value))
         except UsageError as fault:
-            report.add("V-007", run[name].place, value, str(fault), "Plan again.")
+            report.add("V-007", lines[name].place, value, str(fault), "Plan again.")
             continue
         reads = name in READING or name.startswith("default_")
         if reads and given[name] != getattr(case.settings, name):
             what = f"the input was read with {name} = {getattr(case.settings, name)}"
-            report.add("V-007", run[name].place, value, what, "Read the input with the plan's own settings.")
+            report.add("V-007", lines[name].place, value, what, "Read the input with the plan's own settings.")
     return case.settings.with_values(**given)
 
 
-def check_settings(run: Mapping[str, Line], settings: Settings, report: Report) -> None:
+def check_settings(lines: Mapping[str, Line], settings: Settings, report: Report) -> None:
     """Every setting on the Run sheet is the effective one."""
     for name, record in RECORDS.items():
         if name in UNCHECKED:
             continue
-        if name not in run:
+        if name not in lines:
             report.add("V-007", "Run", "", f"there must be a row for the setting {name}")
             continue
         try:
-            written = parse_setting(record, _plain(run[name].value))
+            written = parse_setting(record, _plain(lines[name].value))
         except UsageError as fault:
-            report.add("V-007", run[name].place, run[name].value, str(fault))
+            report.add("V-007", lines[name].place, lines[name].value, str(fault))
             continue
         own = getattr(settings, name)
-        if written != own and not (name == "seed" and run[name].origin == ""):
-            report.add("V-007", run[name].place, written, f"{name} must be {own}", "The input or its settings changed.")
+        if written != own:
+            report.add("V-007", lines[name].place, written, f"{name} must be {own}", "The input or its settings changed.")
 
 
 def _plain(value: Any) -> Any:

@@ -188,7 +188,7 @@ class Recomputation:
 
         second = backup[draw.sku, draw.region]
         freight, late, damage = per_unit(draw.lane)
-        dearer = np.maximum(0.0, sum(per_unit(second)) - freight - late - damage)
+        dearer = sum(per_unit(second)) - freight - late - damage
         lost = settings.lost_sale_penalty_rate * goods.unit_price[sku]
         down = self.ref.known.sites.outage_days[draw.node] / DAYS_PER_YEAR
         outage = down * np.where(second >= 0, dearer, lost)

@@ -110,6 +110,7 @@ class PlanBook:
     path: Path
     tables: Mapping[str, Table]
     run: Mapping[str, Line]
+    settings: Mapping[str, Line]  # the lines of the Run sheet that have an origin
     summary: tuple[tuple[Any, ...], ...]  # the cells of the Summary sheet
     missing_sheets: tuple[str, ...]
     missing_columns: tuple[tuple[str, str], ...]  # sheet, column
@@ -127,17 +128,19 @@ def read_plan(path: str | Path) -> PlanBook:
     names = list(reader.sheet_names)
     tables = {name: _table(reader, names, name) for name in CONTRACT}
     missing = [(name, column) for name, table in tables.items() if table.letters for column in _absent(table)]
-    run, summary = _small_sheets(path, names)
+    lines, summary = _small_sheets(path, names)
+    run, settings = _by_name(lines, with_origin=False), _by_name(lines, with_origin=True)
     absent = [name for name in (*CONTRACT, *OTHER_SHEETS) if not _parts(names, name)]
-    return PlanBook(path, tables, run, summary, tuple(absent), tuple(missing))
+    return PlanBook(path, tables, run, settings, summary, tuple(absent), tuple(missing))
 
 
-def read_run(path: str | Path) -> Mapping[str, Line]:
-    """The Run sheet alone."""
+def read_settings(path: str | Path) -> Mapping[str, Line]:
+    """The settings on the Run sheet alone."""
     from optimizer.reading.archive import inspect
 
     path = Path(path)
-    return _small_sheets(path, [part.name for part in inspect(path, MOST_MB).sheets])[0]
+    lines, _ = _small_sheets(path, [part.name for part in inspect(path, MOST_MB).sheets])
+    return _by_name(lines, with_origin=True)
 
 
 def _absent(table: Table) -> list[str]:
@@ -202,8 +205,8 @@ def _letter(column: int) -> str:
     return letters
 
 
-def _small_sheets(path: Path, names: list[str]) -> tuple[dict[str, Line], tuple[tuple[Any, ...], ...]]:
-    """The Run sheet by name, and the cells of the Summary, with their types."""
+def _small_sheets(path: Path, names: list[str]) -> tuple[list[tuple[str, Line]], tuple[tuple[Any, ...], ...]]:
+    """The lines of the Run sheet, and the cells of the Summary, with their types."""
     import openpyxl
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -211,12 +214,15 @@ def _small_sheets(path: Path, names: list[str]) -> tuple[dict[str, Line], tuple[
         cells = {name: _cells(book[name]) for name in OTHER_SHEETS if name in names}
     finally:
         book.close()
-    run: dict[str, Line] = {}
-    for row, line in enumerate(cells.get("Run", ()), start=1):
-        label, value, origin = (*line, None, None, None)[:3]
-        if label is not None and str(label) != "name":
-            run.setdefault(str(label), Line(value, str(origin or ""), f"Run!B{row}"))
-    return run, cells.get("Summary", ())
+    padded = [(row, (*line, None, None, None)[:3]) for row, line in enumerate(cells.get("Run", ()), start=1)]
+    lines = [(str(line[0]), Line(line[1], str(line[2] or ""), f"Run!B{row}")) for row, line in padded if line[0] is not None]
+    return lines, cells.get("Summary", ())
+
+
+def _by_name(lines: list[tuple[str, Line]], with_origin: bool) -> dict[str, Line]:
+    """The first line of each name, among those with (settings) or without (figures) an origin; two may share a name."""
+    chosen = [(name, line) for name, line in lines if bool(line.origin) == with_origin]
+    return dict(reversed(chosen))
 
 
 def _cells(sheet: Any) -> tuple[tuple[Any, ...], ...]:
