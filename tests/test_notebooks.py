@@ -27,7 +27,7 @@ def test_a_notebook_is_committed_without_outputs(file: Path) -> None:
 
 
 def test_the_first_plan_tells_a_true_story(tmp_path: Path) -> None:
-    """Every cell runs; the added constraint holds, the second plan cannot beat the first's bound, the audit is clean."""
+    """Every cell runs; the constraint holds, the second plan cannot beat the first's bound, the audit is clean."""
     notebook = nbformat.read(ROOT / "notebooks" / "first_plan.ipynb", as_version=4)
     claims = (
         "assert (compared['m3 after'] <= compared['at most'] + 1e-6).all()",
