@@ -89,10 +89,13 @@ def explained(request: Request) -> Iterator[None]:
         yield
     except InputInvalid as error:
         path = write_findings(error.findings, request.beside("errors"))
-        raise InputInvalid(error.message, error.findings, f"{error.remedy} All findings: {path}".strip()) from error
+        error.remedy = f"{error.remedy} All findings: {path}".strip()
+        raise
     except InfeasibleCase as error:
-        path = write_relief(error.relief, request.beside("diagnosis"))
-        raise InfeasibleCase(error.message, error.relief, f"{error.remedy} All of it: {path}".strip()) from error
+        path = request.beside("diagnosis")
+        write_relief(error.relief, path) if error.relief else write_findings(error.findings, path)
+        error.remedy = f"{error.remedy} All of it: {path}".strip()
+        raise
 
 
 def read_case(source: Path, orders: Path | None, settings: Mapping[str, Any], strict: bool = False) -> Case:
