@@ -88,7 +88,7 @@ def test_window_must_cover_half_of_the_period() -> None:
 
 
 def test_blanks_that_matter() -> None:
-    """Blank ambient room, throughput, SKU count, lane capacity, promise, shelf life, budget: no limit; chilled: none."""
+    """Blank ambient room, throughput, SKU count, lane capacity, promise, life, budget: no limit; chilled: none."""
     found = instance_of(network())
     assert found.room_m3.tolist() == [[np.inf, 0, 0]] * 2
     for name in ("units_per_day", "max_skus", "lane_parcels_per_day", "promise_days", "shelf_life_days"):
@@ -138,7 +138,7 @@ def test_share_that_ends_exactly_at_a_threshold_closes_the_tier() -> None:
 
 
 def test_equal_values_share_a_tier_and_nothing_is_worth_nothing() -> None:
-    """Two SKUs of 10 beside one of 75 are both A: no row order parts them. Value 0 is last. Shares before the 2s: .96."""
+    """Two SKUs of 10 beside one of 75 are both A: no row order parts them. Value 0 is last. Before the 2s: .96."""
     assert tiers_for([75, 10, 10, 0]) == ("A", "A", "A", "C")
     assert tiers_for([75, 12, 2, 2, 9]) == ("A", "A", "C", "C", "B")
 
