@@ -36,7 +36,7 @@ def diagnosis(relief: Iterable[Any]) -> pd.DataFrame:
 
 
 def run(basis: PlanBasis) -> pd.DataFrame:
-    """The Run sheet: name, value, origin (of settings)."""
+    """The Run sheet: name, value, origin. The gap reached has no origin; the gap asked for, a setting, has one."""
     lines = [*_result(basis), *_settings(basis), *_facts(basis)]
     return frame(RUN, {"name": [x[0] for x in lines], "value": [x[1] for x in lines], "origin": [x[2] for x in lines]})
 
@@ -60,7 +60,7 @@ def _result(basis: PlanBasis) -> Iterator[Line]:
     yield "gap", basis.gap, ""
     yield "bound_is_relaxed", plain(basis.outcome.bound_is_relaxed), ""
     for name in FIGURES:
-        yield name, plain(known.get(name)), ""
+        yield name, plain(known.get(name)), basis.case.settings.origins.get(name, "")
 
 
 def _settings(basis: PlanBasis) -> Iterator[Line]:

@@ -21,6 +21,7 @@ NAME = "Summary"
 LEFT = 1  # first column of the blocks; column A is a margin
 WIDTHS = (2.0, 34.0, 15.0)  # margin, row names, all others
 CHART_COLUMN = 5  # charts stand beside the key figures
+CHART_TERMS = 8
 CHART_ROWS = 15  # rows of 20 pixels that they take
 INK, ACCENT, SECOND = "#1F3A4D", "#2A7F9E", "#D08A2E"
 WHOLE_MONEY = 10_000.0  # from this cost on, money is shown without cents
@@ -121,23 +122,30 @@ def _block(pen: _Pen, block: Block, row: int) -> _Place:
         return _Place(header, header, header - 1)
     for at, name in enumerate(block.table.columns):
         numeric = name in block.kinds
-        pen.text(header, LEFT + at, str(name), **_header_look("right" if numeric else "left"))
+        pen.text(header, LEFT + at, str(name), **_header_look(at, numeric))
     for at, values in enumerate(block.table.itertuples(index=False, name=None)):
         last = at == len(block.table) - 1
         _line(pen, block, header + 1 + at, at, values, {"bold": True, "top": 1} if block.total and last else {})
     return _Place(header, header + 1, header + len(block.table))
 
 
-def _header_look(align: str) -> dict[str, Any]:
-    return {"bold": True, "bottom": 2, "bottom_color": INK, "font_color": INK, "align": align, "text_wrap": True}
+def _header_look(at: int, numeric: bool) -> dict[str, Any]:
+    side = {"align": "right"} if numeric else _indent(at)
+    return {"bold": True, "bottom": 2, "bottom_color": INK, "font_color": INK, **side}
+
+
+def _indent(at: int) -> dict[str, Any]:
+    """Texts stand a little off the figures to their left."""
+    return {"indent": 1} if at else {}
 
 
 def _line(pen: _Pen, block: Block, row: int, at: int, values: tuple[Any, ...], look: dict[str, Any]) -> None:
     for column, (name, value) in enumerate(zip(block.table.columns, values, strict=True)):
         kind = block.kinds.get(name, "text")
+        side = _indent(column) if kind == "text" else {}
         if kind != "text" and block.row_kinds:
             kind = block.row_kinds[at]
-        pen.value(row, LEFT + column, value, kind, **{**look, **_cell_look(block.key, name, value)})
+        pen.value(row, LEFT + column, value, kind, **{**look, **side, **_cell_look(block.key, name, value)})
 
 
 def _cell_look(key: str, name: str, value: Any) -> dict[str, Any]:
@@ -156,12 +164,13 @@ def _charts(book: Workbook, sheet: Worksheet, plan: Plan, places: Mapping[str, _
     blocks = {block.key: block.table for block in plan.blocks}
     row = places["figures"].header - 1
     cost, nodes = places["cost"], places["nodes"]
-    terms = cost.last - 1  # without the total
+    terms = min(cost.last - 1, cost.first + CHART_TERMS - 1)  # without the total; the largest stand first
     total = LEFT + list(blocks["cost"].columns).index("total")
     if terms >= cost.first:
         title = f"Cost by term, {plan.case.settings.currency}"
         chart = _chart(book, "bar", title, (cost.first, terms, LEFT), total, ACCENT, "#,##0")
-        chart.set_y_axis({"reverse": True, "num_font": {"size": 9}, "line": {"none": True}})
+        chart.set_y_axis({"reverse": True, "num_font": {"size": 9}, "interval_unit": 1, "line": {"none": True}})
+        chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
         sheet.insert_chart(row, CHART_COLUMN, chart, {"object_position": 2})
     if blocks["nodes"]["highest fill"].notna().any():
         fill = LEFT + list(blocks["nodes"].columns).index("highest fill")
@@ -185,13 +194,13 @@ def _chart(
             "categories": [NAME, first, names, last, names],
             "values": [NAME, first, values, last, values],
             "fill": {"color": color},
-            "gap": 45,
+            "gap": 30,
             "data_labels": {"value": True, "num_format": code, "font": {"size": 8}},
         }
     )
     chart.set_title({"name": title, "name_font": {"size": 12, "color": INK}, "overlay": False})
     chart.set_legend({"none": True})
-    chart.set_x_axis({"num_font": {"size": 9}, "major_gridlines": {"visible": False}, "num_format": code})
+    chart.set_x_axis({"num_font": {"size": 9}, "interval_unit": 1})
     chart.set_size({"width": 480, "height": CHART_ROWS * 20})
     chart.set_chartarea({"border": {"color": "#D5D9DC"}})
     return chart

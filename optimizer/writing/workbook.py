@@ -33,7 +33,7 @@ OPTIONS = {
     "default_date_format": KINDS["date"],
 }
 HEADER = {
-    "bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A4D", "text_wrap": True, "valign": "vcenter", "border": 1,
+    "bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A4D", "valign": "vcenter", "border": 1,
     "border_color": "#FFFFFF",
 }  # fmt: skip
 
@@ -105,6 +105,7 @@ def _build(path: Path, sheets: Sequence[Page], plan: Plan | None, created: datet
     with _book(path) as book:
         book.set_properties({"title": "Nodewise plan", "created": created or datetime(2000, 1, 1)})
         formats = {kind: book.add_format({"num_format": code, "valign": "top"}) for kind, code in KINDS.items()}
+        formats["text"].set_indent(1)
         if plan is not None:
             summary.add(book, plan)
         for page in sheets:
@@ -128,11 +129,11 @@ def _add(book: Workbook, page: Page, formats: dict[str, Format]) -> None:
     sheet: TableSheet = book.add_worksheet(page.name, worksheet_class=TableSheet)
     sheet.fill(page.table, page.columns, formats)
     head = book.add_format(HEADER)
-    sheet.set_row(0, 32)
+    sheet.set_row(0, 24)
     sheet.freeze_panes(1, _frozen(page.columns))
     sheet.hide_gridlines(2)
     for at, column in enumerate(page.columns):
-        sheet.set_column(at, at, max(column.width, len(column.name) * 0.62 + 4), formats[column.kind])
+        sheet.set_column(at, at, max(column.width, 1.1 * len(column.name) + 3), formats[column.kind])
     last = len(page.columns) - 1
     if len(page.table):
         names = [{"header": cell_text(column.name), "header_format": head} for column in page.columns]
