@@ -20,11 +20,12 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Case:
-    """One planning case. Each table has exactly the columns of its sheet (see ``optimizer.reading.sheets``), in that order.
+    """One planning case. Each table has exactly the columns of its sheet (``optimizer.reading.sheets``), in that order.
 
     Text is ``str`` or None, numbers are float64 (NaN where a blank means something), dates datetime64, flags bool. All
-    references between tables hold. ``orders`` has its text as categories (sku in the order of the SKUs sheet, region in the
-    order of the Regions sheet); ``lanes`` has one more column, ``estimated``. A scenario is ``dataclasses.replace(case, ...)``.
+    references between tables hold. ``orders`` has its text as categories (sku in the order of the SKUs sheet, region in
+    the order of the Regions sheet); ``lanes`` has one more column, ``estimated``. A scenario is
+    ``dataclasses.replace(case, ...)``.
     """
 
     orders: pd.DataFrame

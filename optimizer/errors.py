@@ -1,11 +1,12 @@
 """What can go wrong, each with its own exit code, and the finding: one sentence about one place in the data."""
 
+# ruff: noqa: N818  (the names say what happened, and end in what they are)
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar
 
 SEVERITIES = ("error", "warning", "repair", "note")
 
@@ -14,7 +15,8 @@ SEVERITIES = ("error", "warning", "repair", "note")
 class Finding:
     """One thing the reader, the checks or the audit have to say.
 
-    ``place`` is Excel's own (``SKUs!D14``), ``value`` is what stands there, ``expectation`` what should, ``remedy`` what to do.
+    ``place`` is Excel's own (``SKUs!D14``), ``value`` is what stands there, ``expectation`` what should, ``remedy``
+    what to do.
     """
 
     code: str
@@ -77,13 +79,19 @@ class InputInvalid(_WithFindings):
 
 
 class InfeasibleCase(NodewiseError):
-    """No plan can meet every limit; ``relief`` is the smallest change that would allow one."""
+    """No plan can meet every limit; ``relief`` is the smallest change that would allow one.
+
+    ``findings`` is filled when the data alone prove it, before any solve.
+    """
 
     exit_code = 4
 
-    def __init__(self, message: str, relief: Iterable[object] = (), remedy: str = "") -> None:
+    def __init__(
+        self, message: str, relief: Iterable[Any] = (), remedy: str = "", findings: Iterable[Finding] = ()
+    ) -> None:
         super().__init__(message, remedy)
         self.relief = tuple(relief)
+        self.findings = worst_first(findings)
 
 
 class GapTooWide(NodewiseError):

@@ -1,5 +1,6 @@
 """Every setting of a plan: name, type, default, unit, range, meaning, and where its value came from."""
 
+# ruff: noqa: RUF009  (each default carries its own record)
 from __future__ import annotations
 
 import math

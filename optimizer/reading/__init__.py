@@ -1,0 +1,29 @@
+"""Reading: from a workbook (and an orders file) to a checked :class:`~optimizer.case.Case`, or to all that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..case import Case
+
+__all__ = ["read"]
+
+
+def read(
+    path: str | os.PathLike[str],
+    orders: str | os.PathLike[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **values: Any,
+) -> Case:
+    """Read a workbook; ``orders`` names a CSV, CSV.gz or Parquet file that replaces its Orders sheet.
+
+    ``settings`` and further keywords override the Settings sheet (``periods=6``). Warnings, repairs and notes stay in
+    ``case.findings``. Raises InputInvalid with every finding, InfeasibleCase when the data alone prove that no plan exists,
+    UsageError (a path or a setting), FileRefused (a malformed or oversized file), InputChanged (changed while being read).
+    """
+    from .reader import read_case
+
+    return read_case(path, orders, {**(settings or {}), **values})
