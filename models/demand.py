@@ -114,7 +114,7 @@ def estimate(
     row = np.where(catalogue.category < 0, count, catalogue.category)
     weeks = series.units.shape[0]
     begin = span.until - 7 * (weeks - np.arange(weeks)) + 1
-    series.units[:] /= season_over(index, begin, np.full(weeks, 7))[row].T
+    series = replace(series, units=series.units / season_over(index, begin, np.full(weeks, 7))[row].T)
     size = order_size_dispersion(history, skus)
     found = levels(series, catalogue.category, count, size, ~np.isnan(catalogue.launch))
     share = regional_shares(history.sku, history.region, usual, catalogue.category, (skus, regions), count, reached)

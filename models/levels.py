@@ -19,6 +19,7 @@ PRIOR_WEEKS = 4.0  # weight of the category's rate for younger SKUs, in weeks
 DISPERSION_PRIOR = 12.0  # weight of similar SKUs' variance-to-mean ratio, in weeks
 ERROR_PRIOR = 6.0  # weight of similar SKUs' forecast error, in blocks
 LEAST_ERROR, MOST_ERROR = 0.02, 1.0  # bounds of the relative standard error of a level
+LEAST_RATE = 1 / 1826  # units/day; a SKU expected to sell less than a unit in five years has no demand
 BAND = 50  # SKUs at least in a band of similar SKUs
 HALF_LIVES = (np.inf, 26.0, 13.0, 6.0, 3.0)  # weeks; inf = plain mean
 TSB = (6.0, 26.0)  # half-lives of the probability of a sale and of its size
@@ -267,6 +268,7 @@ def _young(
     young = (weeks < LEAST_WEEKS) & ~np.isnan(prior) & ((level > 0) | launched)
     share = np.where(young, PRIOR_WEEKS / (weeks + PRIOR_WEEKS), 0.0)
     blended = (1 - share) * level + share * np.nan_to_num(prior)
+    blended = np.where(blended < LEAST_RATE * WEEK, 0.0, blended)
     wide = np.sqrt((1 - share) * np.square(error) + share * MOST_ERROR**2)
     names = np.array(METHODS, dtype=object)[choice]
     names[young] = "shrunk"

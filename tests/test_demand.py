@@ -268,6 +268,28 @@ def test_a_sku_that_stopped_selling_fades() -> None:
     assert rates.level.max() < 0.1 * 10 / 7
 
 
+def test_a_sku_long_dead_has_no_demand() -> None:
+    """Sold for half a year, then not for three: the level left is less than a unit in five years, so none."""
+    weekly = np.vstack([np.full((26, 60), 2), np.zeros((156, 60))])
+    rates = rates_of(sold(weekly), catalogue(60), since=UNTIL - 7 * 182 + 1)
+    assert rates.mean.max() == 0
+    assert set(rates.method) == {"none"}
+
+
+def test_demand_that_wanders_is_followed_and_steady_demand_averaged() -> None:
+    """The method best out of sample is taken: quick smoothing for walks, long memory for Poisson sales.
+
+    For most SKUs, not for all: a single path of a random walk may happen to be calm.
+    """
+    rng = np.random.default_rng(9)
+    walk = 300 * np.exp(np.cumsum(rng.normal(0, 0.15, (70, 100)), axis=0))
+    wandering = rates_of(sold(rng.poisson(walk)), catalogue(100))
+    assert sum(name in {"smooth_3", "smooth_6", "tsb"} for name in wandering.method) > 80
+    assert np.median(np.abs(wandering.level * 7 / walk[-1] - 1)) < 0.2
+    calm = rates_of(sold(rng.poisson(10, (70, 100))), catalogue(100)).method
+    assert sum(name in {"mean", "smooth_26"} for name in calm) > 90
+
+
 def test_partial_bucket_is_left_out() -> None:
     """Ten days of history: the seven last make a week, the wild three before it do not count."""
     history = steady(np.array([2.0]), 10)
