@@ -27,6 +27,7 @@ DISCRETE_MEAN = 20.0  # units; up to here lead-time demand is counted, above it 
 WHOLE = 1e-9  # units; a mean no further than this above an integer is that integer, and above 20 is 20
 GAMMA_TOLERANCE = 1e-6  # units; a gamma reorder point this close above an integer is that integer
 TIE = 1e-12  # a target missed by no more than the rounding of sums is met
+NOTHING = 1e-100  # units; a mean up to here is none, and its reorder point is itself
 LONGEST_SUM = 192  # steps; counted demand with a reorder point beyond is bisected
 
 Shortfall = Callable[[Floats, Floats, Floats], Floats]  # (r, mean, variance) -> loss or tail probability
@@ -41,7 +42,7 @@ def smallest_reorder_point(mean: Floats, variance: Floats, quantity: Floats, ser
     """Reorder points r, units, of cells in one-dimensional arrays of equal length; see `inventory.reorder_point`."""
     result = mean.copy()
     target = (1.0 - service) * np.where(fill, quantity, 1.0)
-    random = ~is_constant(mean, variance) & (mean > 0)
+    random = ~is_constant(mean, variance) & (mean > NOTHING)
     counted = mean <= DISCRETE_MEAN + WHOLE
     for search, small in ((_counted, True), (_gamma, False)):
         for by_fill in (True, False):
@@ -128,10 +129,10 @@ class _Table(NamedTuple):
     aim_step: float
 
 
-MOST_VARIATION = 2.0
+MOST_VARIATION, VARIATIONS = 2.0, 61
 LEAST_LOG_LOSS, MOST_LOG_LOSS = -16.2, -0.9  # w = log(target / sd); above it r = m, as no loss at m exceeds 0.3990 sd
 MOST_SCORE = 4.0  # w = normal score of the service; below 0 r = m, as no gamma median exceeds its mean
-TABLE_ERROR = 1e-5  # of k where k > -0.05: more than twice the largest found between the grid's points
+TABLE_ERROR = 1e-5  # of k where k > -0.001: more than twice the largest found between the grid's points
 
 
 def _gamma(m: Floats, s2: Floats, target: Floats, fill: bool) -> Floats:
@@ -164,12 +165,12 @@ def _gamma_tail_above(r: Floats, m: Floats, s2: Floats) -> Floats:
 @cache
 def _fill_table() -> _Table:
     """k with E[(Z - k)+] = e^w, Z the standardised gamma variable."""
-    variation = np.linspace(0.0, MOST_VARIATION, 61)
+    variation = np.linspace(0.0, MOST_VARIATION, VARIATIONS)
     aim = np.linspace(LEAST_LOG_LOSS, MOST_LOG_LOSS, 161)
     c, w = (grid.ravel() for grid in np.meshgrid(np.maximum(variation, 1e-9), aim, indexing="ij"))
     normal = c < 1e-6
     low, high = np.where(normal, -1.0, -0.999 / np.maximum(c, 0.999)), np.full(c.size, 60.0)
-    for _ in range(56):
+    for _ in range(50):
         k = 0.5 * (low + high)
         gamma = gamma_loss(np.maximum(k + 1.0 / c, 0.0), 1.0 / c, np.ones(c.size))
         unmet = np.where(normal, normal_loss(k), gamma) > np.exp(w)
@@ -180,7 +181,7 @@ def _fill_table() -> _Table:
 @cache
 def _cycle_table() -> _Table:
     """k with P(Z <= k) = Phi(w), Z the standardised gamma variable."""
-    variation = np.linspace(0.0, MOST_VARIATION, 61)
+    variation = np.linspace(0.0, MOST_VARIATION, VARIATIONS)
     aim = np.linspace(0.0, MOST_SCORE, 81)
     c, w = np.meshgrid(variation[1:], aim, indexing="ij")
     gamma = (special.gammainccinv(1.0 / (c * c), special.ndtr(-w)) * c * c - 1.0) / c
