@@ -70,7 +70,9 @@ def solve(
     except NoPath as failure:
         return Outcome("infeasible", np.inf, -np.inf, relief=_no_path(instance, failure), seconds=search.stages())
     except Contradiction as failure:
-        return Outcome("infeasible", np.inf, np.inf, relief=contradiction_relief(instance, failure), seconds=search.stages())
+        return Outcome(
+            "infeasible", np.inf, np.inf, relief=contradiction_relief(instance, failure), seconds=search.stages()
+        )
     except Infeasible as failure:
         return Outcome("infeasible", np.inf, np.inf, relief=failure.relief, seconds=search.stages())
     except OutOfTime:
@@ -195,7 +197,8 @@ class Search:
         """Scale and price of slack per unit of use: several times the whole cost for all that is used."""
         use = problem.fixed_use + (0.0 if first is None else problem.catalogue.use(first))
         scale = np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1e-6))
-        return scale, 10.0 * (abs(problem.fixed_cost) + float(np.abs(priced.cost).sum()) + 1.0) / scale
+        self.whole = abs(problem.fixed_cost) + float(np.abs(priced.cost).sum()) + 1.0
+        return scale, 10.0 * self.whole / scale
 
     def _drive_out_slack(self, problem: Problem) -> None:
         """Raise the price of slack until none is used, or the case is shown to lack room."""
@@ -203,7 +206,7 @@ class Search:
             if not (self._slack() > 1e-7 * self.scale).any():
                 return
             self.slack_price = self.slack_price * 10.0
-            self.master.set_slack_price(self.slack_price, 10.0 * self._link_price())
+            self.master.set_slack_price(self.slack_price, 100.0 * self.whole)
             self._generate(problem)
         relief = named_relief(self.instance, problem.rows, self._slack(), self.scale)
         if relief:
@@ -214,9 +217,6 @@ class Search:
         used = self.master.slack_used()[: 2 * len(self.slack_price)]
         return used[: len(self.slack_price)] + used[len(self.slack_price) :]
 
-    def _link_price(self) -> float:
-        return 10.0 * (abs(self.bound) + 1.0)
-
     def _generate(self, problem: Problem) -> None:
         """Price and add columns until bound and master meet; separate opening links on the way."""
         while True:
@@ -224,7 +224,7 @@ class Search:
             keys = rounding.violated_links(self.instance, self.master)
             if not keys:
                 return
-            self.master.add_links(keys, self._link_price())
+            self.master.add_links(keys, 10.0 * self.whole)
             self.link_rent = np.append(self.link_rent, np.zeros(len(keys)))
             self._say("bound", f"{len(self.master.links)} opening links")
 
@@ -277,17 +277,20 @@ class Search:
 
     # --- plans -------------------------------------------------------------------------------------------------------
 
-    def _window(self) -> float:
-        return self.best - self.bound
+    def _goal(self) -> rounding.Goal:
+        enough = self.bound / (1.0 - self.target) if self.bound > 0 else self.bound
+        window = (self.best - self.bound) * (1.0 + 1e-9) + 1e-9
+        return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left)
+
+    def _reduced(self, problem: Problem) -> Floats:
+        if self.master.pool is None:
+            return np.zeros(0)
+        return rounding.reduced_costs(problem, self.master, self.rent, self.link_rent)
 
     def _round(self, problem: Problem) -> None:
         for effort in rounding.EFFORTS:
             self.clock.check()
-            gap = max(0.2 * self.target, 1e-9)
-            rounded = rounding.round_master(
-                problem, self.master, self.rent, self.link_rent, self._window(), effort, self.clock.left, gap
-            )
-            self._accept(rounded)
+            self._accept(rounding.round_master(problem, self.master, self._reduced(problem), self._goal(), effort))
             if self.gap <= self.target:
                 return
 
@@ -298,14 +301,13 @@ class Search:
 
     def _close_gap(self, problem: Problem) -> None:
         """Bring in every path that could still be part of a better plan, where they are few enough."""
-        window = self._window() * (1.0 + 1e-9) + 1e-9
+        goal = self._goal()
         prices = problem.rows.prices(self.rent, self.master.link_array(self.link_rent))
-        columns = enumeration.paths_within(problem.catalogue, prices, window)
+        columns = enumeration.paths_within(problem.catalogue, prices, goal.window)
         if columns is None:
             return
         self.master.add(columns)
-        reduced = rounding.reduced_costs(problem, self.master, self.rent, self.link_rent)
-        rounded, proved = rounding.round_whole(problem, self.master, reduced, window, self.clock.left, self.target / 2)
+        rounded, proved = rounding.round_whole(problem, self.master, self._reduced(problem), goal)
         self._accept(rounded)
         self.bound = max(self.bound, min(proved, self.best))
         if proved == np.inf and not np.isfinite(self.best):

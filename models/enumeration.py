@@ -42,7 +42,9 @@ def _batch_paths(
     locals_, paths = [], []
     for b in range(len(batch.skus)):
         last = np.flatnonzero(near[:, b])
-        path = _extend(instance, batch, prices, [r[:, b] for r in reached], [o[:, b] for o in own], last, best[b] + window, b)
+        path = _extend(
+            instance, batch, prices, [r[:, b] for r in reached], [o[:, b] for o in own], last, best[b] + window, b
+        )
         locals_.append(np.full(len(path), b))
         paths.append(path)
         most -= len(path)

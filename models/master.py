@@ -225,7 +225,7 @@ class Master:
             return False
         if status == highspy.HighsModelStatus.kInfeasible:
             raise Contradiction
-        if status != highspy.HighsModelStatus.kOptimal:
+        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
         return True
 
@@ -244,6 +244,8 @@ class Master:
 
     def objective(self) -> float:
         """Objective of the last solve."""
+        if self.solver.getModelStatus() == highspy.HighsModelStatus.kModelEmpty:
+            return self.compiled.offset
         return float(self.solver.getInfo().objective_function_value)
 
     def slack_used(self) -> Floats:
@@ -297,6 +299,8 @@ class NetworkBound:
             self.solver.changeColsIntegrality(len(kinds), self.compiled.integer, kinds)
         checked(self.solver.setOptionValue("mip_rel_gap", 1e-9), "gap")
         checked(self.solver.run(), "run")
+        if self.solver.getModelStatus() == highspy.HighsModelStatus.kModelEmpty:
+            return self.compiled.offset * cost
         if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return -np.inf
         info = self.solver.getInfo()

@@ -221,7 +221,10 @@ def _broken_rows(model: pyo.ConcreteModel) -> Iterator[tuple[str, float]]:
     for row in model.component_data_objects(pyo.Constraint, active=True):
         if all(v.fixed for v in identify_variables(row.body, include_fixed=True)):
             body = pyo.value(row.body)
-            over = max(body - pyo.value(row.upper) if row.has_ub() else 0.0, pyo.value(row.lower) - body if row.has_lb() else 0.0)
+            over = max(
+                body - pyo.value(row.upper) if row.has_ub() else 0.0,
+                pyo.value(row.lower) - body if row.has_lb() else 0.0,
+            )
             if over > 0:
                 yield row.name, float(over)
 
@@ -252,7 +255,7 @@ def compile_model(model: pyo.ConcreteModel) -> Compiled:
     except InfeasibleConstraintException:
         raise Contradiction(tuple(_broken_rows(model))) from None
     rows = form.A.tocsr()
-    cost = np.asarray(form.c.todense()).reshape(-1, len(form.columns)).sum(axis=0)
+    cost = np.asarray(form.c.sum(axis=0), dtype=float).reshape(len(form.columns))
     sense = np.array([row.bound_type for row in form.rows], dtype=int)
     rhs = np.asarray(form.rhs, dtype=float)
     for what, numbers in (("coefficient", rows.data), ("right-hand side", rhs), ("cost", cost)):

@@ -88,5 +88,3 @@ class _Line:
             return Relief("stocked", f"{sku} at {node}", period, amount, "share")
         node, period = self.index
         return Relief(LIMITS[self.name], node, period, amount, UNITS[self.name])
-
-

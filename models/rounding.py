@@ -37,7 +37,7 @@ class Effort:
     seconds: float
 
 
-EFFORTS = (Effort(1_500, 10.0), Effort(8_000, 30.0), Effort(30_000, 120.0))
+EFFORTS = (Effort(300, 10.0), Effort(1_000, 20.0), Effort(4_000, 60.0), Effort(20_000, 120.0))
 
 
 @dataclass(frozen=True)
@@ -225,16 +225,23 @@ class IntegerProgram:
         matrix = sp.csr_matrix((-np.ones(len(opens)), (np.arange(len(opens)), opens)), (len(opens), width))
         add_rows(self.solver, np.full(len(opens), -INFINITY), np.zeros(len(opens)), matrix)
 
-    def solve(self, seconds: float, gap: float) -> None:
-        """Run HiGHS; what it found is read by the other methods."""
-        for name, value in (("time_limit", float(max(seconds, 0.1))), ("mip_rel_gap", float(gap)), ("mip_abs_gap", 1e-9)):
+    def solve(self, seconds: float, gap: float, enough: float = -np.inf) -> None:
+        """Run HiGHS until ``gap`` or a plan that costs no more than ``enough``; what it found is read by the other methods."""
+        if np.isfinite(enough):
+            checked(self.solver.setOptionValue("objective_target", enough - self.given_cost), "objective_target")
+        for name, value in (
+            ("time_limit", float(max(seconds, 0.1))),
+            ("mip_rel_gap", float(gap)),
+            ("mip_abs_gap", 1e-9),
+        ):
             checked(self.solver.setOptionValue(name, value), name)
         checked(self.solver.run(), "run")
 
     @property
     def found(self) -> bool:
         """A feasible point is at hand (values are read only then)."""
-        return int(self.solver.getInfo().primal_solution_status) == highspy.kSolutionStatusFeasible
+        empty = self.solver.getModelStatus() == highspy.HighsModelStatus.kModelEmpty
+        return empty or int(self.solver.getInfo().primal_solution_status) == highspy.kSolutionStatusFeasible
 
     @property
     def infeasible(self) -> bool:
@@ -243,6 +250,13 @@ class IntegerProgram:
             highspy.HighsModelStatus.kInfeasible,
             highspy.HighsModelStatus.kUnboundedOrInfeasible,
         )
+
+    @property
+    def objective(self) -> float:
+        """Cost of the plan found."""
+        if self.solver.getModelStatus() == highspy.HighsModelStatus.kModelEmpty:
+            return self.problem.compiled.offset + self.given_cost
+        return float(self.solver.getInfo().objective_function_value) + self.given_cost
 
     def values(self) -> Floats:
         """Column values."""
@@ -272,9 +286,8 @@ def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> 
     if not program.found:
         return None
     instance, values = problem.instance, program.values()
-    cost = float(program.solver.getInfo().objective_function_value) + program.given_cost
     return Rounded(
-        cost=cost,
+        cost=program.objective,
         stocked=_stocked(problem, picks),
         open=open_values(instance, problem.compiled, values) > 0.5,
         surge=_surge(problem, values),
@@ -317,20 +330,27 @@ def reduced_costs(problem: Problem, master: Master, rent: Floats, link_rent: Flo
     return priced - least[pool.sku]
 
 
-def round_master(
-    problem: Problem, master: Master, rent: Floats, link_rent: Floats, window: float, effort: Effort, seconds: float, gap: float
-) -> Rounded | None:
+@dataclass(frozen=True)
+class Goal:
+    """What a restricted program is asked for."""
+
+    window: float  # a path that costs this much more than its SKU's best, rents included, cannot be in a better plan
+    enough: float  # cost of a plan that meets the asked gap
+    gap: float
+    seconds: float
+
+
+def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, effort: Effort) -> Rounded | None:
     """Give most SKUs their LP pattern, leave the undecided and the nearly indifferent ones to a small integer program."""
     pool = master.pool
     if pool is None:
         return complete(problem, None)
-    reduced = reduced_costs(problem, master, rent, link_rent)
     value = master.values()[master.pool_column]
-    choice, given = _split(pool, value, reduced, window, effort.columns)
+    choice, given = _split(pool, value, reduced, goal.window, effort.columns)
     program = IntegerProgram(
         problem, pool.take(given) if len(given) else None, pool.take(choice) if len(choice) else None
     )
-    program.solve(min(seconds, effort.seconds), gap)
+    program.solve(min(goal.seconds, effort.seconds), goal.gap, goal.enough)
     if not program.found:
         return None
     chosen = program.picks()
@@ -355,15 +375,13 @@ def _split(pool: Columns, value: Floats, reduced: Floats, window: float, most: i
     return np.sort(np.concatenate([leading[in_play], rest])), leading[~in_play]
 
 
-def round_whole(
-    problem: Problem, master: Master, reduced: Floats, window: float, seconds: float, gap: float
-) -> tuple[Rounded | None, float]:
-    """Integer program over all pool columns within the window: a plan, and a bound over those columns (inf = none exists)."""
+def round_whole(problem: Problem, master: Master, reduced: Floats, goal: Goal) -> tuple[Rounded | None, float]:
+    """Integer program over all pool columns within the window: a plan, and a bound over them (inf = none exists)."""
     pool = master.pool
     if pool is None:
         plan = complete(problem, None)
         return plan, np.inf if plan is None else plan.cost
-    program = IntegerProgram(problem, None, pool.take(np.flatnonzero(reduced <= window)))
-    program.solve(seconds, gap)
+    program = IntegerProgram(problem, None, pool.take(np.flatnonzero(reduced <= goal.window)))
+    program.solve(goal.seconds, goal.gap)
     proved = np.inf if program.infeasible else program.bound()
     return (complete(problem, program.picks()) if program.found else None), proved
