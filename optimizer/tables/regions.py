@@ -126,6 +126,6 @@ def _parcels_from(basis: PlanBasis, period: int, temperature: int, node: Ints, r
     instance = basis.instance
     skus = np.nonzero(instance.temperature == temperature)[0]
     lanes = basis.evaluation.primary[skus[:, None], region[None, :], period]
-    here = (lanes >= 0) & (instance.lane_node[lanes] == node[None, :])
+    here = (lanes >= 0) & np.equal(instance.lane_node[lanes], node[None, :])
     parcels = instance.mean[skus[:, None], region[None, :], period] * instance.parcels_per_unit[skus, None]
     return np.where(here, parcels, 0.0).sum(axis=0)

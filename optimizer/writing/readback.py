@@ -26,7 +26,7 @@ def check_book(path: Path, sheets: Iterable[Sheet]) -> None:
         if name not in book.sheet_names:
             raise _differs(name, "the sheet is missing")
         dtypes = {at: DTYPES.get(column.kind, "float") for at, column in enumerate(columns)}
-        read = book.load_sheet(name, header_row=0, dtypes=dtypes).to_polars()  # type: ignore[arg-type]
+        read = book.load_sheet(name, header_row=0, dtypes=dtypes).to_polars()
         if read.columns != [column.name for column in columns]:
             raise _differs(name, f"its header reads {read.columns}")
         if read.height != len(table):

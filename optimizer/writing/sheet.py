@@ -52,6 +52,7 @@ class TableSheet(Worksheet):
 
     columns: tuple[_Cells, ...] = ()
     height: int = 0
+    dim_rowmax: int | None
 
     def fill(self, table: pd.DataFrame, columns: tuple[PlanColumn, ...], formats: dict[str, Format]) -> None:
         """Take the rows of a table, to stand below the header in row 1."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -102,26 +101,16 @@ def _write(target: Path, sheets: Sequence[Page], plan: Plan | None = None, creat
 
 
 def _build(path: Path, sheets: Sequence[Page], plan: Plan | None, created: datetime | None) -> None:
-    with _book(path) as book:
-        book.set_properties({"title": "Nodewise plan", "created": created or datetime(2000, 1, 1)})
-        formats = {kind: book.add_format({"num_format": code, "valign": "top"}) for kind, code in KINDS.items()}
-        formats["text"].set_indent(1)
-        if plan is not None:
-            summary.add(book, plan)
-        for page in sheets:
-            _add(book, page, formats)
-
-
-@contextmanager
-def _book(path: Path) -> Iterator[Workbook]:
-    """An open workbook, closed at the end; after an error it is dropped without a file."""
+    """Write the file; only `close` touches the disk."""
     book = Workbook(path, {**OPTIONS, "tmpdir": str(path.parent)})
     book.use_zip64()
-    try:
-        yield book
-    except BaseException:
-        book.fileclosed = True  # or its destructor would write it after all
-        raise
+    book.set_properties({"title": "Nodewise plan", "created": created or datetime(2000, 1, 1)})
+    formats = {kind: book.add_format({"num_format": code, "valign": "top"}) for kind, code in KINDS.items()}
+    formats["text"].set_indent(1)
+    if plan is not None:
+        summary.add(book, plan)
+    for page in sheets:
+        _add(book, page, formats)
     book.close()
 
 
