@@ -195,7 +195,7 @@ def _require_figures(parts: Mapping[str, Any]) -> None:
         bad = np.isnan(value) if name in MAY_BE_INFINITE else ~np.isfinite(value)
         if bad.any():
             wrong.append(
-                Finding("B-022", "error", name, "", f"{int(bad.sum()):,} of {value.size:,} are no number", "Fill them.")
+                Finding("A-022", "error", name, "", f"{int(bad.sum()):,} of {value.size:,} are no number", "Fill them.")
             )
     if wrong:
         raise InputInvalid("some figures of the case are missing or not finite.", wrong)
@@ -275,7 +275,7 @@ def demand_findings(case: Case, rates: DemandRates) -> Iterator[Finding]:
     for name, (code, severity, who, expectation, remedy) in DEMAND_NOTES.items():
         chosen = names[(method == name) & (live if name != "none" else ~live)]
         if chosen.size:
-            yield Finding(code, severity, f"SKUs: {chosen.size:,} {who}", several(chosen), expectation, remedy)
+            yield Finding(code, severity, "SKUs", several(chosen), f"{chosen.size:,} {who}: {expectation}", remedy)
     outside = int((period_numbers(case.demand["period"], case.settings) == -2).sum())
     if outside:
         yield Finding(

@@ -39,7 +39,7 @@ class Labels:
         if part not in self.numbers:
             raise InputInvalid(
                 f'{place} names "{part}", which is not known.',
-                [Finding("B-020", "error", place, text, "a name that stands in the workbook", "Correct the spelling.")],
+                [Finding("A-020", "error", place, text, "a name that stands in the workbook", "Correct the spelling.")],
             )
         return self.numbers[part]
 

@@ -94,7 +94,7 @@ def feeders(case: Case) -> Ints:
         if node >= 0:
             name = str(case.nodes["node"].iat[start])
             finding = Finding(
-                "B-021", "error", "Nodes!replenished_from", name, "a chain of nodes that ends at the supplier",
+                "A-021", "error", "Nodes!replenished_from", name, "a chain of nodes that ends at the supplier",
                 "Leave replenished_from blank at the node the supplier delivers to.",
             )  # fmt: skip
             raise InputInvalid(f"the nodes that feed {name} form a circle.", [finding])
