@@ -67,7 +67,9 @@ def rates(mean: Any, variance: Any = None, level_error: Any = 0.0, parcels_per_u
     return Rates(mean, variance.copy(), spread, parcels)
 
 
-def plan_of(case: Case, stocked: np.ndarray, open_nodes: np.ndarray | None = None, surge: np.ndarray | None = None) -> Plan:
+def plan_of(
+    case: Case, stocked: np.ndarray, open_nodes: np.ndarray | None = None, surge: np.ndarray | None = None
+) -> Plan:
     """A plan with this placement and a bound 1 % below its cost: no solver is asked. Surge (N,3,T) m3 is none unless given."""
     demand = forecast(case)
     instance = assemble(case, demand)

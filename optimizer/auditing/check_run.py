@@ -61,7 +61,9 @@ def check_settings(lines: Mapping[str, Line], settings: Settings, report: Report
             continue
         own = getattr(settings, name)
         if written != own:
-            report.add("V-007", lines[name].place, written, f"{name} must be {own}", "The input or its settings changed.")
+            report.add(
+                "V-007", lines[name].place, written, f"{name} must be {own}", "The input or its settings changed."
+            )
 
 
 def _plain(value: Any) -> Any:

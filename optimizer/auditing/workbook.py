@@ -215,7 +215,9 @@ def _small_sheets(path: Path, names: list[str]) -> tuple[list[tuple[str, Line]],
     finally:
         book.close()
     padded = [(row, (*line, None, None, None)[:3]) for row, line in enumerate(cells.get("Run", ()), start=1)]
-    lines = [(str(line[0]), Line(line[1], str(line[2] or ""), f"Run!B{row}")) for row, line in padded if line[0] is not None]
+    lines = [
+        (str(line[0]), Line(line[1], str(line[2] or ""), f"Run!B{row}")) for row, line in padded if line[0] is not None
+    ]
     return lines, cells.get("Summary", ())
 
 
