@@ -1,4 +1,4 @@
-"""Reading: from a workbook (and an orders file) to a checked :class:`~optimizer.case.Case`, or to all that is wrong with it."""
+"""Reading: from a workbook (and an orders file) to a checked Case, or to everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def read(
     """Read a workbook; ``orders`` names a CSV, CSV.gz or Parquet file that replaces its Orders sheet.
 
     ``settings`` and further keywords override the Settings sheet (``periods=6``). Warnings, repairs and notes stay in
-    ``case.findings``. Raises InputInvalid with every finding, InfeasibleCase when the data alone prove that no plan exists,
-    UsageError (a path or a setting), FileRefused (a malformed or oversized file), InputChanged (changed while being read).
+    ``case.findings``. Raises InputInvalid with every finding, InfeasibleCase when the data alone prove that no plan
+    exists, UsageError (a path or a setting), FileRefused (a malformed or oversized file), InputChanged (changed while
+    being read).
     """
     from .reader import read_case
 

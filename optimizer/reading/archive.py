@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from ..errors import FileRefused, Finding, InputInvalid, UsageError
+from ..errors import UsageError
+from .parts import SheetPart, date_and_calculation, number_formats, sheet_parts
+from .refusals import damaged, invalid, refused
 
 MB = 1024 * 1024
 MOST_RATIO = 200  # a part above 5 MB may not unpack to more than this many times its packed size
@@ -22,16 +24,6 @@ SMALL_PART = 5 * MB
 CHUNK = 4 * MB
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']+)[\"']")
-
-
-@dataclass(frozen=True)
-class SheetPart:
-    """One sheet of the archive: its name, the part that holds it, its state, its unpacked size."""
-
-    name: str
-    part: str
-    hidden: bool
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -68,19 +60,8 @@ def inspect(path: Path, max_unpacked_mb: float) -> Archive:
         raise invalid("F-005", path, "is a damaged workbook (the archive is cut off)", "Copy it again.") from None
 
 
-def invalid(code: str, path: Path, expectation: str, remedy: str, place: str = "") -> InputInvalid:
-    """An InputInvalid with the one finding about the file."""
-    finding = Finding(code, "error", place or path.name, "", expectation, remedy)
-    return InputInvalid(f"{code} {path.name} {expectation}.", (finding,), remedy)
-
-
-def refused(code: str, path: Path, reason: str, remedy: str = "") -> FileRefused:
-    """A FileRefused in the same words."""
-    return FileRefused(f"{code} {path.name}: {reason}.", remedy)
-
-
 def regular_file(path: Path) -> tuple[int, int]:
-    """(size, modification time) of a regular, non-empty file. Raises UsageError (F-001, F-018), InputInvalid (F-002)."""
+    """(size, modification time) of a regular, non-empty file. Raises UsageError, InputInvalid (F-002)."""
     try:
         facts = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -157,14 +138,6 @@ def _look_at_parts(path: Path, archive: zipfile.ZipFile) -> None:
             raise damaged(path, entry.filename) from None
 
 
-def damaged(path: Path, part: str, sheet: str = "") -> InputInvalid:
-    """InputInvalid for a part that cannot be read (F-006, or F-007 for the text table)."""
-    if part.endswith("sharedStrings.xml"):
-        return invalid("F-007", path, "has a broken text table", "Save it again in Excel.", part)
-    named = f' (sheet "{sheet}")' if sheet else ""
-    return invalid("F-006", path, f"has a damaged part {part}{named}", "Open and repair it in Excel.", part)
-
-
 def _look_at_part(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Reads the whole part: its checksum is then known to be right, and its declared size to be true."""
     tail = b""
@@ -186,8 +159,6 @@ def _look_at_encoding(path: Path, part: str, head: bytes) -> None:
 
 
 def _describe(path: Path, stamp: tuple[int, int], archive: zipfile.ZipFile) -> Archive:
-    from .parts import date_and_calculation, number_formats, sheet_parts
-
     names = archive.namelist()
     extras = any(name.lower().endswith("vbaproject.bin") or "/externalLinks/" in name for name in names)
     epoch, manual = date_and_calculation(path, archive)

@@ -1,8 +1,9 @@
 """A large Orders sheet by the fast reader, in a process of its own.
 
-The reader (calamine) is several times faster than openpyxl, but it turns error cells into blanks, knows no number formats, and
-a hostile file can abort the interpreter. So it is used only where a survey of the raw XML shows that each column is of one
-kind throughout - all text, all plain numbers, or all dates - and then in a child process. Everything else goes cell by cell.
+The reader (calamine) is several times faster than openpyxl, but it turns error cells into blanks, knows no number
+formats, and a hostile file can abort the interpreter. So it is used only where a survey of the raw XML shows that each
+column is of one kind throughout - all text, all plain numbers, or all dates - and then in a child process. Everything
+else goes cell by cell.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .archive import damaged
 from .cells import is_blank
-from .headers import Header
+from .headers import Header, find_header
 from .lines import RawColumn, RawLines, encode
+from .refusals import damaged
 from .report import Report
+from .sheets import columns
 from .survey import Survey, survey
 from .workbook import Workbook
 
@@ -41,9 +43,6 @@ def read_big_sheet(workbook: Workbook, report: Report) -> RawLines | None:
     if not head or not head[0] or is_blank(head[0][0]):
         return None
     quiet = Report()
-    from .headers import find_header
-    from .sheets import columns
-
     header = find_header(part.name, head, columns("Orders"), quiet)
     if header is None or header.row != 1 or quiet.failed:
         return None

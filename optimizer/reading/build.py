@@ -95,8 +95,8 @@ def _lanes(table: Typed, tables: Mapping[str, pd.DataFrame], settings: Settings,
 
     lanes, nodes, regions = tables["lanes"], tables["nodes"], tables["regions"]
     lanes[ESTIMATED] = False
-    km = distance_km(*(side[name].to_numpy()[shape] for side, shape in ((nodes, np.s_[:, None]), (regions, np.s_[None, :]))
-                       for name in ("lat", "lon")))  # fmt: skip
+    here, there = (side[["lat", "lon"]].to_numpy(dtype=float) for side in (nodes, regions))
+    km = distance_km(here[:, None, 0], here[:, None, 1], there[None, :, 0], there[None, :, 1])
     at_node = pd.Index(nodes["node"]).get_indexer_for(lanes["node"]) if nodes["node"].is_unique else None
     at_region = pd.Index(regions["region"]).get_indexer_for(lanes["region"]) if regions["region"].is_unique else None
     if at_node is None or at_region is None or (at_node < 0).any() or (at_region < 0).any():

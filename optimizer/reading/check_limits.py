@@ -1,14 +1,16 @@
-"""Conditions on the Limits sheet (MATHEMATICS.md, section 8) and on period labels."""
+"""Conditions on the Limits sheet (MATHEMATICS.md, section 8), on campaign filters and on period labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..case import Case
+from ..columns import named
 from ..errors import nearest
 from .check_rows import Hit
 from .places import Places
@@ -20,31 +22,39 @@ BY_NODE = ("value", "volume_m3", "units", "units_per_day", "skus", "nodes")
 
 
 def empty_filters(case: Case, places: Places) -> Iterator[Hit]:
-    """Filters that match no SKU, no node or no period."""
-    categories = list(dict.fromkeys(case.skus["category"].dropna()))
+    """Filters of a limit that match no SKU, no node or no period."""
+    yield from _strange_categories(case, places, "Limits")
     for row, limit in enumerate(case.limits.to_dict("records")):
-        if limit["category"] is not None and limit["category"] not in categories:
-            said = "no SKU has this category" + _near(limit["category"], categories)
-            yield Hit(places.cell("Limits", "category", row), limit["category"], said)
-            continue
         yield from _no_period(case, places, "Limits", row, limit["period"])
         for filters, table, what in ((SKU_FILTERS, case.skus, "SKU"), (NODE_FILTERS, case.nodes, "node")):
             given = [name for name in filters if limit[name] is not None and name != "tier"]
-            if given and not _matching(table, limit, given).any():
+            if len(given) > 1 and not _matching(table, limit, given).any():
                 said = f"no {what} matches {' and '.join(given)} together"
                 yield Hit(places.cell("Limits", given[0], row), str(limit[given[0]]), said)
 
 
-def _matching(table: pd.DataFrame, limit: dict[Any, Any], given: list[str]) -> Any:
+def campaign_filters(case: Case, places: Places) -> Iterator[Hit]:
+    """Categories of a campaign that no SKU has."""
+    yield from _strange_categories(case, places, "Campaigns")
+
+
+def _strange_categories(case: Case, places: Places, sheet: str) -> Iterator[Hit]:
+    known = {name: row for row, name in enumerate(dict.fromkeys(case.skus["category"].dropna()))}
+    for row, text in enumerate(case.table(sheet)["category"]):
+        for name in named(text, known) if text is not None else ():
+            if name not in known:
+                close = nearest(name, known)
+                said = "no SKU has this category" + (f'; nearest: "{close}"' if close else "")
+                yield Hit(places.cell(sheet, "category", row), name, said)
+
+
+def _matching(table: pd.DataFrame, limit: dict[Any, Any], given: Iterable[str]) -> NDArray[np.bool_]:
     mask = np.ones(len(table), dtype=bool)
     for name in given:
-        mask &= (table["type" if name == "node_type" else name] == limit[name]).to_numpy(dtype=bool)
+        values = table["type" if name == "node_type" else name]
+        known = dict.fromkeys(values.dropna(), 0)
+        mask &= values.isin(named(limit[name], known)).to_numpy()
     return mask
-
-
-def _near(text: str, known: list[str]) -> str:
-    close = nearest(text, known)
-    return f'; nearest: "{close}"' if close else ""
 
 
 def demand_periods(case: Case, places: Places) -> Iterator[Hit]:
@@ -54,27 +64,27 @@ def demand_periods(case: Case, places: Places) -> Iterator[Hit]:
 
 
 def _no_period(case: Case, places: Places, sheet: str, row: int, text: str | None) -> Iterator[Hit]:
-    if text is not None and text not in case.settings.labels:
-        labels = case.settings.labels
-        known = ", ".join(labels[:3]) + (f" ... {labels[-1]}" if len(labels) > 3 else "")
-        yield Hit(places.cell(sheet, "period", row), text, f"no period of the plan ({known})")
+    labels = case.settings.labels
+    known = {day.isoformat(): 0 for day in case.settings.boundaries[:-1]} | dict.fromkeys(labels, 0)
+    for name in named(text, known) if text is not None else ():
+        if name not in known:
+            shown = ", ".join(labels[:3]) + (f" ... {labels[-1]}" if len(labels) > 3 else "")
+            yield Hit(places.cell(sheet, "period", row), name, f"no period of the plan ({shown})")
 
 
 def misfits(case: Case, places: Places) -> Iterator[Hit]:
     """Filters that a measure does not know, and amounts it cannot have."""
+    first = case.settings.labels[0]
     for row, limit in enumerate(case.limits.to_dict("records")):
         measure = limit["measure"]
         for name in _not_for(measure):
             if limit[name] is not None:
                 said = f"a {name} filter does not go with the measure {measure}"
                 yield Hit(places.cell("Limits", name, row), str(limit[name]), said)
-        first = case.settings.labels[0]
         if measure == "purchases" and limit["period"] not in (None, first):
-            said = f"purchases are those of the first period, {first}"
-            yield Hit(places.cell("Limits", "period", row), limit["period"], said)
+            yield Hit(places.cell("Limits", "period", row), limit["period"], f"purchases are those of {first} only")
         if measure == "on_time_share" and limit["amount"] > 1:
-            said = "a share is at most 1"
-            yield Hit(places.cell("Limits", "amount", row), f"{limit['amount']:g}", said)
+            yield Hit(places.cell("Limits", "amount", row), f"{limit['amount']:g}", "a share is at most 1")
 
 
 def _not_for(measure: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..columns import named
 from ..errors import nearest
 from .report import Fault, Report
 from .sheets import SHEET, Column, columns
@@ -72,12 +73,14 @@ def check_references(table: Typed, known: Mapping[str, Known], report: Report) -
 
 def _check_column(table: Typed, column: Column, known: Known, report: Report) -> None:
     faults: dict[str, Fault] = {}
-    for position, name in enumerate(table.values[column.name]):
-        if name is None or name in known:
-            continue
-        if name not in faults:
-            faults[name] = known.fault(name)
-        report.cell(faults[name], table.label, table.letters[column.name], table.rows[position], name)
+    for position, text in enumerate(table.values[column.name]):
+        names = () if text is None or text in known else named(text, known.position) if column.several else (text,)
+        for name in names:
+            if name in known:
+                continue
+            if name not in faults:
+                faults[name] = known.fault(name)
+            report.cell(faults[name], table.label, table.letters[column.name], table.rows[position], name)
 
 
 def check_unique(table: Typed, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Order lines as arrays: names as codes into lists, days and quantities as numbers. Each distinct value is parsed once."""
+"""Order lines as arrays: names as codes into lists, days and quantities as numbers; each distinct value parsed once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Coded:
 
 @dataclass
 class Lines:
-    """All order lines of one source, in its order. ``day`` is NaT and ``quantity`` NaN where the cell cannot be used."""
+    """All order lines of one source, in its order; ``day`` is NaT, ``quantity`` NaN where the cell cannot be used."""
 
     label: str
     rows: NDArray[np.int64]  # (lines,) Excel's row numbers, or line numbers of a text file

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
-from .archive import MB, MOST_RATIO, SMALL_PART, first_bytes, invalid, refused, regular_file
+from .archive import MB, MOST_RATIO, SMALL_PART, first_bytes, regular_file
 from .headers import HEADER_ROWS, Header, find_header
 from .lines import RawColumn, RawLines, encode
+from .refusals import invalid, refused
 from .report import Fault, Report
 from .sheets import columns
 

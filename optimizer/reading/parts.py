@@ -1,20 +1,31 @@
-"""The small parts of a workbook archive: which sheet lies in which part, the calendar, the number formats of the styles."""
+"""The small parts of a workbook archive: which sheet lies in which part, the calendar, the number formats."""
 
 from __future__ import annotations
 
 import posixpath
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ParseError
 
-from .archive import SheetPart, damaged, invalid
+from .refusals import damaged, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
+
+
+@dataclass(frozen=True)
+class SheetPart:
+    """One sheet of the archive: its name, the part that holds it, its state, its unpacked size."""
+
+    name: str
+    part: str
+    hidden: bool
+    bytes: int
 
 
 def sheet_parts(path: Path, archive: zipfile.ZipFile) -> tuple[SheetPart, ...]:

@@ -9,7 +9,7 @@ from .typed import Typed
 
 
 class Places:
-    """Excel addresses of the rows of a case. Without sheets (a case that was changed in code) rows are counted from 2."""
+    """Excel addresses of the rows of a case. Without sheets (a case changed in code) rows count from 2."""
 
     def __init__(self, sheets: Mapping[str, Typed] | None = None) -> None:
         self._sheets = sheets or {}

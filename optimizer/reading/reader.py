@@ -66,7 +66,7 @@ def _sheets(workbook: Workbook, report: Report) -> dict[str, Typed]:
 
 
 def _lines(workbook: Workbook, orders: Path | None, limit: float, sheets: Mapping[str, Typed], report: Report) -> Lines:
-    """The order lines, from the file if there is one, else from the Orders sheet; none when a Demand sheet stands in."""
+    """The order lines, from the file if there is one, else the Orders sheet; none when a Demand sheet stands in."""
     if orders is not None:
         raw = read_orders_file(orders, limit, report)
         return parse_lines(raw, report) if raw else no_lines()

@@ -5,90 +5,15 @@ It drives the reader, the messages, the blank template and the table in the READ
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 from models.instance import MEASURES, TEMPERATURES
 
-from ..settings import bounds_text
+from .contract import Column, Sheet
 
 NODE_TYPES = ("central", "cold", "popup", "regional")
-KINDS = ("code", "text", "list", "number", "whole", "date", "flag", "choice", "period")
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of one sheet.
-
-    ``kind``: code (a name that others refer to, kept exactly as text), text, list (several words in a cell), number, whole, date,
-    flag (yes / no), choice, period (the label of a period). ``default`` is the constant for a blank cell; ``setting`` names the setting
-    that fills it; ``blank`` says what a blank means otherwise. ``refers`` is the sheet whose key the value must be.
-    """
-
-    sheet: str
-    name: str
-    kind: str
-    meaning: str
-    unit: str = ""
-    required: bool = False
-    default: Any = None
-    setting: str = ""
-    blank: str = ""
-    low: float = -math.inf
-    high: float = math.inf
-    low_open: bool = False
-    high_open: bool = False
-    choices: tuple[str, ...] = ()
-    refers: str = ""
-
-    @property
-    def expectation(self) -> str:
-        """What a value must look like, as a sentence fragment."""
-        kinds = {
-            "code": "text", "text": "text", "list": "words separated by commas", "number": "a number", "whole": "a whole number",
-            "date": "a date (2027-01-31)", "flag": "yes or no", "choice": "one of " + ", ".join(self.choices),
-            "period": "the label of a period (2027-01)",
-        }  # fmt: skip
-        if self.kind == "list" and self.choices:
-            return "any of " + ", ".join(self.choices)
-        bounds = bounds_text(self.low, self.high, self.low_open, self.high_open)
-        base = (
-            f"a {self.refers[:-1].lower()} of the sheet {self.refers}"
-            if self.refers in _REFERABLE
-            else kinds[self.kind]
-        )
-        return base + (f" {bounds}" if bounds else "")
-
-    @property
-    def when_blank(self) -> str:
-        """What a blank cell means, for the template and the messages."""
-        if self.required:
-            return "must be filled"
-        if self.setting:
-            return f"setting {self.setting}"
-        if self.default is not None:
-            return (
-                {True: "yes", False: "no"}.get(self.default, str(self.default))
-                if self.kind == "flag"
-                else f"{self.default:g}"
-                if isinstance(self.default, float)
-                else str(self.default)
-            )
-        return self.blank or "none"
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One sheet: its columns, the columns that name a row (``key``), and whether it must be there."""
-
-    name: str
-    meaning: str
-    key: tuple[str, ...] = ()
-    required: bool = False
-
-
-_REFERABLE = ("SKUs", "Nodes", "Regions", "Tiers")
 SERVICE = {"low": 0.5, "high": 1.0, "low_open": False, "high_open": True}
 DAYS = {"unit": "days", "low": 0.0, "high": 730.0}
 LAT = {"unit": "degrees", "low": -90.0, "high": 90.0, "blank": "unknown: no lane is estimated"}
@@ -100,18 +25,15 @@ SHEETS: tuple[Sheet, ...] = (
     Sheet("SKUs", "what is sold, one row per SKU", key=("sku",), required=True),
     Sheet("Nodes", "where stock may be held, one row per node", key=("node",), required=True),
     Sheet("Regions", "where demand is, one row per region", key=("region",), required=True),
-    Sheet(
-        "Lanes",
-        "how a node reaches a region, one row per carrier; absent pairs are estimated",
-        key=("node", "region", "carrier"),
-    ),
+    Sheet("Lanes", "how a node reaches a region, one row per carrier; absent pairs are estimated",
+        key=("node", "region", "carrier")),
     Sheet("Supply", "terms of a supplier at a node, by SKU or by supplier", key=("sku", "supplier", "node")),
     Sheet("Stock", "stock on hand and on order now; its rows are the placement in force"),
     Sheet("Campaigns", "when demand is lifted, and for what"),
     Sheet("Tiers", "how widely a class of SKUs may be spread, and how well it must be served", key=("tier",)),
     Sheet("Limits", "limits of your own on any measure", key=("limit",)),
     Sheet("Demand", "a forecast of your own; overrides the history", key=("sku", "region", "period")),
-)
+)  # fmt: skip
 
 COLUMNS: tuple[Column, ...] = (
     # Orders
@@ -119,21 +41,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("Orders", "date", "date", "day of the order", required=True),
     Column("Orders", "sku", "code", "the SKU ordered", required=True, refers="SKUs"),
     Column("Orders", "quantity", "number", "units ordered; below zero is a return", "units", required=True),
-    Column(
-        "Orders",
-        "region",
-        "code",
-        "where it went; or give a postcode",
-        refers="Regions",
-        blank="found from the postcode",
-    ),
-    Column(
-        "Orders",
-        "postcode",
-        "code",
-        "where it went; matched to the longest prefix in Regions",
-        blank="the region is given",
-    ),
+    Column("Orders", "region", "code", "where it went; or give a postcode", refers="Regions",
+        blank="found from the postcode"),
+    Column("Orders", "postcode", "code", "where it went; matched to the longest prefix in Regions",
+        blank="the region is given"),
     Column("Orders", "channel", "text", "where it was sold"),
     Column("Orders", "status", "text", "cancelled and returned lines are no demand", blank="a sale"),
     # SKUs
@@ -141,26 +52,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("SKUs", "unit_cost", "number", "what a unit costs", "money/unit", required=True, low=0.0),
     Column("SKUs", "name", "text", "for people"),
     Column("SKUs", "category", "text", "for filters, outliers and new SKUs"),
-    Column(
-        "SKUs", "unit_price", "number", "what a unit sells for", "money/unit", setting="default_price_markup", low=0.0
-    ),
-    Column(
-        "SKUs", "weight_kg", "number", "weight packed for shipping", "kg/unit", setting="default_weight_kg", low=0.0
-    ),
-    Column(
-        "SKUs", "volume_l", "number", "room a unit takes on the shelf", "l/unit", setting="default_volume_l", low=0.0
-    ),
+    Column("SKUs", "unit_price", "number", "what a unit sells for", "money/unit", setting="default_price_markup",
+        low=0.0),
+    Column("SKUs", "weight_kg", "number", "weight packed for shipping", "kg/unit", setting="default_weight_kg",
+        low=0.0),
+    Column("SKUs", "volume_l", "number", "room a unit takes on the shelf", "l/unit", setting="default_volume_l",
+        low=0.0),
     Column("SKUs", "temperature", "choice", "how it must be kept", default="ambient", choices=TEMPERATURES),
-    Column(
-        "SKUs",
-        "shelf_life_days",
-        "number",
-        "days until it spoils",
-        "days",
-        low=0.0,
-        low_open=True,
-        blank="does not spoil",
-    ),
+    Column("SKUs", "shelf_life_days", "number", "days until it spoils", "days", low=0.0, low_open=True,
+        blank="does not spoil"),
     Column("SKUs", "requires", "list", "capabilities a node must have"),
     Column("SKUs", "supplier", "code", "who supplies it"),
     Column("SKUs", "moq", "number", "least quantity of an order at the supplier", "units", default=1.0, low=0.0),
@@ -176,72 +76,35 @@ COLUMNS: tuple[Column, ...] = (
     Column("Nodes", "name", "text", "for people"),
     Column("Nodes", "lat", "number", "latitude", **LAT),
     Column("Nodes", "lon", "number", "longitude", **LON),
-    Column(
-        "Nodes",
-        "status",
-        "choice",
-        "open: in use; candidate: the plan decides; closed: never",
-        default="open",
-        choices=("open", "candidate", "closed"),
-    ),
+    Column("Nodes", "status", "choice", "open: in use; candidate: the plan decides; closed: never", default="open",
+        choices=("open", "candidate", "closed")),
     Column("Nodes", "open_from", "date", "first day it can be used", blank="from the start"),
     Column("Nodes", "open_until", "date", "last day it can be used", blank="no end"),
     Column("Nodes", "ambient_m3", "number", "room at ambient temperature", "m3", low=0.0, blank="no limit"),
     Column("Nodes", "chilled_m3", "number", "chilled room", "m3", default=0.0, low=0.0),
     Column("Nodes", "frozen_m3", "number", "frozen room", "m3", default=0.0, low=0.0),
     Column("Nodes", "surge_m3", "number", "extra room that can be rented", "m3", default=0.0, low=0.0),
-    Column(
-        "Nodes", "surge_cost_per_m3_month", "number", "rent of the extra room", "money/m3/month", default=0.0, low=0.0
-    ),
+    Column("Nodes", "surge_cost_per_m3_month", "number", "rent of the extra room", "money/m3/month", default=0.0,
+        low=0.0),
     Column("Nodes", "units_per_day", "number", "most units it can send out", "units/day", low=0.0, blank="no limit"),
     Column("Nodes", "max_skus", "whole", "most SKUs it can hold", "SKUs", low=0.0, blank="no limit"),
     Column("Nodes", "fixed_cost_per_month", "number", "cost of being open", "money/month", default=0.0, low=0.0),
     Column("Nodes", "opening_cost", "number", "cost of opening a candidate", "money", default=0.0, low=0.0),
-    Column(
-        "Nodes",
-        "handling_cost_per_unit",
-        "number",
-        "cost of a unit through the node",
-        "money/unit",
-        default=0.0,
-        low=0.0,
-    ),
-    Column(
-        "Nodes",
-        "storage_cost_per_m3_month",
-        "number",
-        "cost of the room average stock takes",
-        "money/m3/month",
-        default=0.0,
-        low=0.0,
-    ),
-    Column(
-        "Nodes",
-        "stocking_cost_per_sku_month",
-        "number",
-        "cost of keeping one SKU there",
-        "money/SKU/month",
-        default=0.0,
-        low=0.0,
-    ),
+    Column("Nodes", "handling_cost_per_unit", "number", "cost of a unit through the node", "money/unit", default=0.0,
+        low=0.0),
+    Column("Nodes", "storage_cost_per_m3_month", "number", "cost of the room average stock takes", "money/m3/month",
+        default=0.0, low=0.0),
+    Column("Nodes", "stocking_cost_per_sku_month", "number", "cost of keeping one SKU there", "money/SKU/month",
+        default=0.0, low=0.0),
     Column("Nodes", "replenished_from", "code", "the node that feeds it", refers="Nodes", blank="the supplier"),
     Column("Nodes", "lead_time_days", "number", "from order to shelf", setting="default_lead_time_days", **DAYS),
-    Column(
-        "Nodes", "lead_time_sd", "number", "standard deviation of the lead time", setting="default_lead_time_sd", **DAYS
-    ),
+    Column("Nodes", "lead_time_sd", "number", "standard deviation of the lead time", setting="default_lead_time_sd",
+        **DAYS),
     Column("Nodes", "review_days", "number", "days between two orders", setting="default_review_days", **DAYS),
     Column("Nodes", "inbound_cost_per_kg", "number", "freight into the node", "money/kg", default=0.0, low=0.0),
     Column("Nodes", "inbound_cost_per_unit", "number", "freight into the node", "money/unit", default=0.0, low=0.0),
-    Column(
-        "Nodes",
-        "outage_days_per_year",
-        "number",
-        "days a year it cannot ship",
-        "days/year",
-        default=0.0,
-        low=0.0,
-        high=365.0,
-    ),
+    Column("Nodes", "outage_days_per_year", "number", "days a year it cannot ship", "days/year", default=0.0, low=0.0,
+        high=365.0),
     Column("Nodes", "capabilities", "list", "what it can do that some SKUs require"),
     # Regions
     Column("Regions", "region", "code", "name of the region", required=True),
@@ -249,75 +112,28 @@ COLUMNS: tuple[Column, ...] = (
     Column("Regions", "lat", "number", "latitude", **LAT),
     Column("Regions", "lon", "number", "longitude", **LON),
     Column("Regions", "postcodes", "list", "prefixes of its postcodes", blank="orders name the region"),
-    Column(
-        "Regions",
-        "promise_days",
-        "number",
-        "days within which a parcel is promised",
-        "days",
-        low=0.0,
-        blank="no promise",
-    ),
+    Column("Regions", "promise_days", "number", "days within which a parcel is promised", "days", low=0.0,
+        blank="no promise"),
     Column("Regions", "backup_required", "flag", "A and B items need a second node in reach", default=False),
     # Lanes
     Column("Lanes", "node", "code", "from this node", required=True, refers="Nodes"),
     Column("Lanes", "region", "code", "to this region", required=True, refers="Regions"),
     Column("Lanes", "carrier", "code", "by this carrier", default="standard"),
-    Column(
-        "Lanes",
-        "cost_per_parcel",
-        "number",
-        "price of a parcel",
-        "money/parcel",
-        low=0.0,
-        blank="0 beside a cost_per_kg, else the zone table",
-    ),
-    Column(
-        "Lanes",
-        "cost_per_kg",
-        "number",
-        "price of a kilogram",
-        "money/kg",
-        low=0.0,
-        blank="0 beside a cost_per_parcel, else the zone table",
-    ),
+    Column("Lanes", "cost_per_parcel", "number", "price of a parcel", "money/parcel", low=0.0,
+        blank="0 beside a cost_per_kg, else the zone table"),
+    Column("Lanes", "cost_per_kg", "number", "price of a kilogram", "money/kg", low=0.0,
+        blank="0 beside a cost_per_parcel, else the zone table"),
     Column("Lanes", "transit_days", "number", "days from node to customer", "days", low=0.0, blank="the zone table"),
-    Column(
-        "Lanes",
-        "on_time_rate",
-        "number",
-        "share that arrives within transit_days",
-        setting="default_on_time_rate",
-        low=0.0,
-        high=1.0,
-    ),
-    Column(
-        "Lanes",
-        "damage_rate",
-        "number",
-        "share of units that arrive damaged",
-        setting="default_damage_rate",
-        low=0.0,
-        high=1.0,
-    ),
-    Column(
-        "Lanes",
-        "temperatures",
-        "list",
-        "temperatures it carries",
-        default=", ".join(TEMPERATURES),
-        choices=TEMPERATURES,
-    ),
+    Column("Lanes", "on_time_rate", "number", "share that arrives within transit_days", setting="default_on_time_rate",
+        low=0.0, high=1.0),
+    Column("Lanes", "damage_rate", "number", "share of units that arrive damaged", setting="default_damage_rate",
+        low=0.0, high=1.0),
+    Column("Lanes", "temperatures", "list", "temperatures it carries", default=", ".join(TEMPERATURES),
+        choices=TEMPERATURES),
     Column("Lanes", "parcels_per_day", "number", "most parcels a day", "parcels/day", low=0.0, blank="no limit"),
     # Supply
-    Column(
-        "Supply",
-        "sku",
-        "code",
-        "terms for this SKU; or give a supplier",
-        refers="SKUs",
-        blank="all SKUs of the supplier",
-    ),
+    Column("Supply", "sku", "code", "terms for this SKU; or give a supplier", refers="SKUs",
+        blank="all SKUs of the supplier"),
     Column("Supply", "supplier", "code", "terms for this supplier's SKUs; or give a sku", blank="the sku is given"),
     Column("Supply", "node", "code", "delivered to this node", required=True, refers="Nodes"),
     Column("Supply", "lead_time_days", "number", "from order to shelf", blank="the node's", **DAYS),
@@ -325,6 +141,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("Supply", "cost_per_unit", "number", "freight into the node", "money/unit", low=0.0, blank="the node's"),
     Column("Supply", "cost_per_kg", "number", "freight into the node", "money/kg", low=0.0, blank="the node's"),
     Column("Supply", "order_cost", "number", "cost of placing an order", "money", low=0.0, blank="setting order_cost"),
+
     Column("Supply", "moq", "number", "least quantity of an order", "units", low=0.0, blank="the SKU's"),
     # Stock
     Column("Stock", "sku", "code", "the SKU held", required=True, refers="SKUs"),
@@ -336,141 +153,66 @@ COLUMNS: tuple[Column, ...] = (
     Column("Campaigns", "campaign", "code", "name of the campaign", required=True),
     Column("Campaigns", "from", "date", "first day", required=True),
     Column("Campaigns", "until", "date", "last day", required=True),
-    Column("Campaigns", "sku", "code", "touches this SKU", refers="SKUs", blank="all SKUs of the other filters"),
-    Column("Campaigns", "category", "text", "touches SKUs of this category", blank="all"),
-    Column("Campaigns", "tier", "code", "touches SKUs of this tier", refers="Tiers", blank="all"),
-    Column("Campaigns", "region", "code", "in this region", refers="Regions", blank="all"),
-    Column(
-        "Campaigns",
-        "uplift",
-        "number",
-        "demand is multiplied by this while it runs (1.5 = half as much again)",
-        "factor",
-        default=1.0,
-        low=0.0,
-    ),
-    Column(
-        "Campaigns",
-        "extra_units",
-        "number",
-        "units sold on top over the whole campaign, over all it touches",
-        "units",
-        default=0.0,
-        low=0.0,
-    ),
+    Column("Campaigns", "sku", "code", "touches this SKU", refers="SKUs", blank="all SKUs of the other filters",
+        several=True),
+    Column("Campaigns", "category", "text", "touches SKUs of this category", blank="all", several=True),
+    Column("Campaigns", "tier", "code", "touches SKUs of this tier", refers="Tiers", blank="all", several=True),
+    Column("Campaigns", "region", "code", "in this region", refers="Regions", blank="all", several=True),
+    Column("Campaigns", "uplift", "number", "demand is multiplied by this while it runs (1.5 = half as much again)",
+        "factor", default=1.0, low=0.0),
+    Column("Campaigns", "extra_units", "number", "units sold on top over the whole campaign, over all it touches",
+        "units", default=0.0, low=0.0),
     # Tiers
     Column("Tiers", "tier", "code", "name of the tier", required=True),
-    Column(
-        "Tiers",
-        "share_of_value",
-        "number",
-        "SKUs up to this cumulative share of sales value belong here",
-        "share",
-        low=0.0,
-        high=1.0,
-        low_open=True,
-        blank="only SKUs that name the tier",
-    ),
+    Column("Tiers", "share_of_value", "number", "SKUs up to this cumulative share of sales value belong here", "share",
+        low=0.0, high=1.0, low_open=True, blank="only SKUs that name the tier"),
     Column("Tiers", "min_nodes", "whole", "fewest nodes that hold a SKU", "nodes", default=1.0, low=1.0),
     Column("Tiers", "max_nodes", "whole", "most nodes that hold a SKU", "nodes", default=4.0, low=1.0),
-    Column(
-        "Tiers", "node_types", "list", "kinds of node that may hold it", default="any", choices=("any", *NODE_TYPES)
-    ),
-    Column(
-        "Tiers",
-        "staged",
-        "choice",
-        "campaign: at regional and pop-up nodes only while a campaign touches it",
-        default="always",
-        choices=("always", "campaign"),
-    ),
-    Column(
-        "Tiers",
-        "service_level",
-        "number",
-        "share of demand (fill) or of cycles served from the shelf",
-        "share",
-        default=0.95,
-        **SERVICE,
-    ),
-    Column(
-        "Tiers", "service_measure", "choice", "what the service level counts", default="fill", choices=("fill", "cycle")
-    ),
+    Column("Tiers", "node_types", "list", "kinds of node that may hold it", default="any", choices=("any",
+        *NODE_TYPES)),
+    Column("Tiers", "staged", "choice", "campaign: at regional and pop-up nodes only while a campaign touches it",
+        default="always", choices=("always", "campaign")),
+    Column("Tiers", "service_level", "number", "share of demand (fill) or of cycles served from the shelf", "share",
+        default=0.95, **SERVICE),
+    Column("Tiers", "service_measure", "choice", "what the service level counts", default="fill", choices=("fill",
+        "cycle")),
     # Limits
     Column("Limits", "limit", "code", "name of the limit", required=True),
     Column("Limits", "measure", "choice", "what is limited", required=True, choices=MEASURES),
     Column("Limits", "sense", "choice", "max: at most; min: at least", required=True, choices=("max", "min")),
     Column("Limits", "amount", "number", "the limit, in the measure's unit", required=True, low=0.0),
-    Column("Limits", "sku", "code", "only this SKU", refers="SKUs", blank="all"),
-    Column("Limits", "category", "text", "only SKUs of this category", blank="all"),
-    Column("Limits", "tier", "code", "only SKUs of this tier", refers="Tiers", blank="all"),
-    Column("Limits", "temperature", "choice", "only SKUs of this temperature", choices=TEMPERATURES, blank="all"),
-    Column("Limits", "node", "code", "only this node", refers="Nodes", blank="all"),
-    Column("Limits", "node_type", "choice", "only nodes of this type", choices=NODE_TYPES, blank="all"),
-    Column("Limits", "region", "code", "only demand of this region", refers="Regions", blank="all"),
-    Column("Limits", "period", "period", "only this period", blank="every period"),
-    Column(
-        "Limits",
-        "penalty_per_unit",
-        "number",
-        "price of a unit beyond the limit; makes it soft",
-        "money",
-        low=0.0,
-        blank="a hard limit",
-    ),
+    Column("Limits", "sku", "code", "only this SKU", refers="SKUs", blank="all", several=True),
+    Column("Limits", "category", "text", "only SKUs of this category", blank="all", several=True),
+    Column("Limits", "tier", "code", "only SKUs of this tier", refers="Tiers", blank="all", several=True),
+    Column("Limits", "temperature", "list", "only SKUs of this temperature", choices=TEMPERATURES, blank="all"),
+    Column("Limits", "node", "code", "only this node", refers="Nodes", blank="all", several=True),
+    Column("Limits", "node_type", "list", "only nodes of this type", choices=NODE_TYPES, blank="all"),
+    Column("Limits", "region", "code", "only demand of this region", refers="Regions", blank="all", several=True),
+    Column("Limits", "period", "period", "only this period", blank="every period", several=True),
+    Column("Limits", "penalty_per_unit", "number", "price of a unit beyond the limit; makes it soft", "money", low=0.0,
+        blank="a hard limit"),
     # Demand
     Column("Demand", "sku", "code", "the SKU", required=True, refers="SKUs"),
     Column("Demand", "region", "code", "the region", required=True, refers="Regions"),
     Column("Demand", "mean_per_day", "number", "mean demand", "units/day", required=True, low=0.0),
-    Column(
-        "Demand",
-        "sd_per_day",
-        "number",
-        "standard deviation of a day's demand",
-        "units/day",
-        low=0.0,
-        blank="from the mean and the history",
-    ),
+    Column("Demand", "sd_per_day", "number", "standard deviation of a day's demand", "units/day", low=0.0,
+        blank="from the mean and the history"),
     Column("Demand", "period", "period", "only this period", blank="every period"),
-)
+)  # fmt: skip
 
 SETTINGS_COLUMNS: tuple[Column, ...] = (
     Column("Settings", "setting", "code", "name of the setting", required=True),
     Column("Settings", "value", "text", "its value", blank="the default"),
-)
+)  # fmt: skip
 
 TIER_DEFAULTS: tuple[dict[str, Any], ...] = (
-    {
-        "tier": "A",
-        "share_of_value": 0.80,
-        "min_nodes": 1.0,
-        "max_nodes": 4.0,
-        "node_types": "any",
-        "staged": "always",
-        "service_level": 0.98,
-        "service_measure": "fill",
-    },
-    {
-        "tier": "B",
-        "share_of_value": 0.95,
-        "min_nodes": 1.0,
-        "max_nodes": 2.0,
-        "node_types": "any",
-        "staged": "campaign",
-        "service_level": 0.95,
-        "service_measure": "fill",
-    },
-    {
-        "tier": "C",
-        "share_of_value": 1.00,
-        "min_nodes": 1.0,
-        "max_nodes": 1.0,
-        "node_types": "central",
-        "staged": "always",
-        "service_level": 0.90,
-        "service_measure": "fill",
-    },
-)
+    { "tier": "A", "share_of_value": 0.80, "min_nodes": 1.0, "max_nodes": 4.0, "node_types": "any", "staged": "always",
+        "service_level": 0.98, "service_measure": "fill", },
+    { "tier": "B", "share_of_value": 0.95, "min_nodes": 1.0, "max_nodes": 2.0, "node_types": "any",
+        "staged": "campaign", "service_level": 0.95, "service_measure": "fill", },
+    { "tier": "C", "share_of_value": 1.00, "min_nodes": 1.0, "max_nodes": 1.0, "node_types": "central",
+        "staged": "always", "service_level": 0.90, "service_measure": "fill", },
+)  # fmt: skip
 
 SHEET: dict[str, Sheet] = {sheet.name: sheet for sheet in SHEETS}
 

@@ -1,7 +1,7 @@
 """What the raw XML of a sheet says that a parser of values does not: merges, hidden rows, formulas without a result.
 
-For a large sheet it also counts, per column, which types and styles of cell occur; that decides whether the fast reader may
-be trusted with it.
+For a large sheet it also counts, per column, which types and styles of cell occur; that decides whether the fast reader
+may be trusted with it.
 """
 
 from __future__ import annotations

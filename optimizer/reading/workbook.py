@@ -9,9 +9,11 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from ..errors import nearest
-from .archive import Archive, SheetPart, damaged
+from .archive import Archive
 from .cells import fold, is_blank
 from .headers import HEADER_ROWS, Header, find_header, near_miss
+from .parts import SheetPart
+from .refusals import damaged
 from .report import Fault, Report
 from .sheets import SHEETS, Column, columns
 from .survey import Survey, survey
