@@ -32,10 +32,11 @@ def stirling_error(z: ArrayLike) -> Floats:
     large = np.maximum(z, 10.0)
     inverse = 1.0 / (large * large)
     series = 1 / 1260 - inverse * (1 / 1680 - inverse * (1 / 1188 - inverse * (691 / 360360 - inverse / 156)))
-    series = (1 / 12 - inverse * (1 / 360 - inverse * series)) / large
-    small = np.minimum(z, 10.0)
-    direct = special.gammaln(small + 1.0) - (small + 0.5) * np.log(small) + small - _HALF_LOG_TWO_PI
-    return np.where(z >= 10.0, series, direct)
+    error = np.asarray((1 / 12 - inverse * (1 / 360 - inverse * series)) / large)
+    near = z < 10.0
+    small = z[near]
+    error[near] = special.gammaln(small + 1.0) - (small + 0.5) * np.log(small) + small - _HALF_LOG_TWO_PI
+    return error
 
 
 def _deviance(x: Floats, mean: Floats) -> Floats:
