@@ -213,8 +213,10 @@ def _explained(command: str, talk: Talk, error: NodewiseError | KeyboardInterrup
     from .errors import Interrupted
 
     known = error if isinstance(error, NodewiseError) else Interrupted("stopped.")
-    talk.findings(getattr(known, "findings", ()))
-    talk.complain(f"nodewise {command}: {known}")
+    findings = getattr(known, "findings", ())
+    talk.findings(findings)
+    told = bool(findings) and str(findings[0]) in known.message  # the message is the first finding, printed above
+    talk.complain(f"nodewise {command}: " + (f"{counted(findings)}. {known.remedy}".strip() if told else str(known)))
     return failed(command, known)
 
 

@@ -56,7 +56,9 @@ class Talk:
         for finding in ordered[:SHOWN]:
             self._finding(finding)
         rest = len(ordered) - SHOWN
-        if rest > 0:
+        if rest > 0 and ordered[SHOWN].severity == "error":
+            self.complain(f"and {rest:,} more")
+        elif rest > 0:
             self.say(f"and {rest:,} more")
 
     def _finding(self, finding: Finding) -> None:
@@ -141,7 +143,7 @@ def progress_line(progress: Progress) -> str:
         f"gap {progress.gap:.3%}".replace("%", " %") if math.isfinite(progress.gap) else "",
         progress.note,
     ]
-    return f"{progress.stage:<8}  " + "  ".join(part for part in parts if part)
+    return f"{progress.stage:<8}  {'  '.join(part for part in parts if part)}".rstrip()
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

@@ -57,12 +57,19 @@ def test_nothing_imports_upward(name: str) -> None:
 
 
 def test_the_auditor_shares_no_code_with_the_solver() -> None:
-    """Whatever the auditor imports, directly or not, holds no module of models and nothing that plans or assembles."""
+    """The auditor takes the demand alone from the way to a plan: nothing it imports decides or evaluates.
+
+    Own modules it may reach: those behind the demand, the case with its settings and errors, and the archive check.
+    """
     start = {name for name in ARROWS if _within(name, ("optimizer.audit", "optimizer.auditing"))}
+    demand = reached({"optimizer.assembly"}, ARROWS)
+    own = {name for name in reached(start, ARROWS) if name in ARROWS}
+    shared = ("optimizer.case", "optimizer.settings", "optimizer.errors", "optimizer.reading")
+    deciding = {name for name in ARROWS if _within(name, ("models",))} - reached({"models.demand"}, ARROWS)
     assert "optimizer.audit" in start
-    own = {name for name in reached(start, ARROWS) if _within(name, ("models", "optimizer"))}
-    allowed = ("optimizer.audit", "optimizer.auditing", "optimizer.case", "optimizer.settings", "optimizer.errors")
-    assert {name for name in own if not _within(name, allowed)} <= {"optimizer"}
+    assert {"models.evaluation", "models.inventory", "models.routing", "models.patterns"} <= deciding
+    assert not own & (deciding | TOP | {"optimizer.plan"})
+    assert {name for name in own - start - demand if not _within(name, shared)} == set()
 
 
 def test_users_meet_one_package() -> None:
