@@ -157,7 +157,7 @@ def test_lane_follows_distance() -> None:
 
 
 def test_every_state_is_reached_chilled_from_two_nodes() -> None:
-    """Insulated overnight runs from every cold room: each state has a cold node and a backup, ambient all eight nodes."""
+    """Insulated overnight runs from every cold room: each state has a cold node and a backup; ambient has all eight."""
     cold, ambient = defaultdict(set), defaultdict(set)
     for row in lanes():
         (cold if "chilled" in str(row["temperatures"]) else ambient)[row["region"]].add(row["node"])

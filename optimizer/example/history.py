@@ -19,11 +19,11 @@ Ints = NDArray[np.int64]
 
 FIRST_DAY = date(2025, 5, 1)
 LAST_DAY = date(2026, 10, 31)
-LINES_PER_DAY = 84.0  # at the start, on an average weekday without campaign
+LINES_PER_DAY = 90.0  # at the start, on an average weekday without campaign
 YEARLY_GROWTH = 0.25
 WEEKDAY = (1.12, 1.04, 0.98, 0.97, 0.94, 0.9, 1.05)  # Monday first
-BASKET = (0.49, 0.27, 0.14, 0.06, 0.04)  # share of orders with one, two ... lines
-QUANTITY = (0.76, 0.17, 0.05, 0.02)  # share of lines with one, two ... units
+BASKET = (0.58, 0.25, 0.11, 0.04, 0.02)  # share of orders with one, two ... lines
+QUANTITY = (0.81, 0.14, 0.03, 0.02)  # share of lines with one, two ... units
 SAME_CATEGORY = 0.55  # chance that a further line stays in the category of the first
 CHANNELS = {"web": 0.63, "app": 0.20, "marketplace": 0.12, "social": 0.042, "wholesale": 0.008}
 STATUSES = {"shipped": 0.986, "returned": 0.008, "cancelled": 0.006}

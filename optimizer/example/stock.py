@@ -14,9 +14,9 @@ from .records import Record, records
 RECENT_DAYS = 56
 FRESH_NODES = ("EWR", "DFW", "FAT")
 SPREADS = (  # (SKUs up to this share of recent sales value, nodes that hold them)
-    (0.35, ("CMH", "ATL", "SEA", "FAT")),
-    (0.60, ("CMH", "FAT")),
-    (0.78, ("CMH", "SEA")),
+    (0.30, ("CMH", "DFW", "FAT", "ATL")),
+    (0.62, ("CMH", "DFW", "FAT")),
+    (0.78, ("CMH", "FAT")),
     (1.00, ("CMH",)),
 )
 COVER_DAYS = {"A": (14.0, 38.0), "C": (25.0, 75.0), "fresh": (5.0, 13.0), "frozen": (10.0, 24.0)}
@@ -60,7 +60,7 @@ def _placement(rate: NDArray[np.float64]) -> list[tuple[str, ...]]:
 
 def _nodes(sku: Record, share: float) -> tuple[str, ...]:
     if sku["temperature"] != "ambient":
-        return FRESH_NODES if share < SPREADS[1][0] else FRESH_NODES[::2]
+        return FRESH_NODES if share < SPREADS[2][0] else FRESH_NODES[::2]
     spread = next(nodes for reach, nodes in SPREADS if share <= reach + 1e-9)
     return spread[:1] if sku["requires"] else spread
 
