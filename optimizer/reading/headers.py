@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import nearest
 from .cells import fold, is_blank
 from .report import Fault, Report
-from .sheets import Column
+from .sheets import SETTINGS_COLUMNS, Column
 
 HEADER_ROWS = 20  # the header is searched in so many rows
 
@@ -150,7 +150,7 @@ def _unknown(
             "S-009", f'unknown column; did you mean "{meant}"?', "Rename it.", "error" if strict else "warning"
         )
         report.add(fault, f"{label}!{letter(position)}{row + 1}", text)
-    if extra:
+    if extra and columns is not SETTINGS_COLUMNS:
         report.add(Fault("S-009", f"columns not used: {', '.join(extra)}", "", "note"), label)
 
 

@@ -20,6 +20,7 @@ from .survey import Survey, survey
 
 FAR = 1_000  # blank rows after which a value is taken for a stray cell
 LAST_EXCEL_ROW = 1_048_576
+EXPLANATIONS = "Explanations"  # the blank template's own sheet
 TOTALS = {"total", "totals", "grandtotal", "sum", "subtotal", "summe", "gesamt", "totale", "totaal"}
 _LARGE = 4 * 1024 * 1024
 
@@ -77,12 +78,15 @@ class Workbook:
                 break
         return out
 
+    def is_blank(self, sheet: str) -> bool:
+        """Whether the first rows of a sheet hold nothing at all."""
+        return all(is_blank(value) for row in self.head(sheet) for value in row)
+
     def header(self, sheet: str) -> Header | None:
         """The header of a sheet; None for a sheet that is blank throughout, or whose header cannot be used."""
-        head = self.head(sheet)
-        if all(is_blank(value) for row in head for value in row):
+        if self.is_blank(sheet):
             return None
-        return find_header(self.parts[sheet].name, head, columns(sheet), self.report)
+        return find_header(self.parts[sheet].name, self.head(sheet), columns(sheet), self.report)
 
     def table(self, sheet: str) -> Table | None:
         """The table of a contract sheet, cell by cell; None when the sheet is absent or has no usable header."""
@@ -131,7 +135,7 @@ def _match_sheets(archive: Archive, report: Report) -> dict[str, SheetPart]:
         meant = next((name for name in names if name not in found and near_miss(part.name, name)), "")
         if meant:
             report.add(Fault("S-002", f'sheet not used; did you mean "{meant}"?', "Rename it."), part.name)
-    rest = [part.name for part in other]
+    rest = [part.name for part in other if part.name != EXPLANATIONS]
     if rest:
         report.add(Fault("S-018", f"sheets not used: {', '.join(rest)}", "", "note"), archive.path.name)
     return found

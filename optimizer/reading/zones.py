@@ -1,8 +1,8 @@
 """Lanes nobody gave: cost and days estimated from great-circle distance by a table of zones.
 
 The distances at which the zones change are those of the parcel zones of the United States (150, 300, 600, 1,000, 1,400
-and 1,800 miles), with a local zone of 50 miles before and an overseas zone after them. Costs and days are round planning
-figures in the shape of ground parcel tariffs, not anybody's tariff: put your own on the Lanes sheet.
+and 1,800 miles), with a local zone of 50 miles before and an overseas zone after them. Costs and days are round
+planning figures in the shape of ground parcel tariffs, not anybody's tariff: put your own on the Lanes sheet.
 """
 
 from __future__ import annotations
