@@ -63,9 +63,9 @@ def column_kinds(facts: Survey, header: Header, formats: tuple[str, ...]) -> dic
     if facts.merged or facts.repeated or facts.uncached or facts.hidden or not facts.kinds:
         return None
     by_letter: dict[str, set[tuple[str, str]]] = {}
-    for at, attributes in facts.kinds:
+    for letters, attributes in facts.kinds:
         if not attributes.rstrip().endswith(b"/"):
-            by_letter.setdefault(at.decode(), set()).add(_kind(attributes, formats))
+            by_letter.setdefault(letters.decode(), set()).add(_kind(attributes, formats))
     out: dict[str, tuple[str, str]] = {}
     for name, at in header.letters.items():
         kinds = by_letter.get(at, {("text", "")})

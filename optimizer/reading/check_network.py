@@ -102,7 +102,7 @@ def demand_per_day(case: Case) -> Floats:
     sku_row, region_row = (
         {name: row for row, name in enumerate(table)} for table in (case.skus["sku"], case.regions["region"])
     )
-    for (sku, region), mean in own.items():  # type: ignore[misc]
+    for sku, region, mean in own.reset_index().itertuples(index=False):
         rate[sku_row[sku], region_row[region]] = mean
     out = np.zeros((regions, 3))
     np.add.at(out.T, temperature, rate)

@@ -23,7 +23,7 @@ from .report import Fault, Report
 from .settings_sheet import read_settings
 from .sheets import SHEETS, columns
 from .typed import Typed, typed
-from .workbook import Workbook, missing_sheet
+from .workbook import Table, Workbook, missing_sheet
 
 PathLike = str | os.PathLike[str]
 
@@ -57,12 +57,14 @@ def _sheets(workbook: Workbook, report: Report) -> dict[str, Typed]:
         out[sheet.name] = typed(table, columns(sheet.name), report) if table else empty(sheet.name)
         if sheet.required and sheet.name not in workbook.parts:
             missing_sheet(workbook.archive, sheet.name, report)
-        elif sheet.required and table is not None and not table.rows:
-            report.add(Fault("S-014", "has no data rows", "Fill the sheet."), table.label)
-        elif sheet.required and table is None and not report.failed:
-            report.add(Fault("S-014", "is empty", "Fill the sheet."), workbook.parts[sheet.name].name)
+        elif sheet.required and _without_rows(workbook, sheet.name, table):
+            report.add(Fault("S-014", "has no data rows", "Fill the sheet."), workbook.parts[sheet.name].name)
         check_unique(out[sheet.name], report)
     return out
+
+
+def _without_rows(workbook: Workbook, name: str, table: Table | None) -> bool:
+    return not table.rows if table is not None else workbook.is_blank(name)
 
 
 def _lines(workbook: Workbook, orders: Path | None, limit: float, sheets: Mapping[str, Typed], report: Report) -> Lines:
@@ -81,7 +83,7 @@ def _lines(workbook: Workbook, orders: Path | None, limit: float, sheets: Mappin
     table = workbook.table("Orders")
     if table is not None and table.rows:
         return lines_of_table(typed(table, columns("Orders"), report))
-    if not sheets["Demand"].rows and not report.failed:
+    if not sheets["Demand"].rows and _without_rows(workbook, "Orders", table):
         remedy = "Fill it, give --orders, or fill the sheet Demand."
         report.add(Fault("S-014", "has no data rows", remedy), workbook.parts["Orders"].name)
     return no_lines()
@@ -96,7 +98,8 @@ def _case(sheets: Mapping[str, Typed], lines: Lines, settings: Settings, report:
         report.add(Fault("T-010", "the plan has no start: there are no orders to follow", "Set start."), "Settings")
     frames = tables(sheets, settings, report)
     frames["orders"] = orders_frame(settled)
-    return Case(**{name: frames[name] for name in TABLES}, settings=settings)
+    everything: dict[str, Any] = {name: frames[name] for name in TABLES}
+    return Case(**everything, settings=settings)
 
 
 def _names(sheets: Mapping[str, Typed]) -> dict[str, Known]:

@@ -11,14 +11,27 @@ from models.instance import MEASURES, TEMPERATURES
 
 from .contract import Column, Sheet
 
+__all__ = [
+    "COLUMNS",
+    "MEASURES",
+    "NODE_TYPES",
+    "SETTINGS_COLUMNS",
+    "SHEET",
+    "SHEETS",
+    "TEMPERATURES",
+    "TIER_DEFAULTS",
+    "Column",
+    "Sheet",
+    "column",
+    "columns",
+]
+
 NODE_TYPES = ("central", "cold", "popup", "regional")
 
-
-SERVICE = {"low": 0.5, "high": 1.0, "low_open": False, "high_open": True}
-DAYS = {"unit": "days", "low": 0.0, "high": 730.0}
-LAT = {"unit": "degrees", "low": -90.0, "high": 90.0, "blank": "unknown: no lane is estimated"}
-LON = {"unit": "degrees", "low": -180.0, "high": 180.0, "blank": "unknown: no lane is estimated"}
-MONEY = {"unit": "money", "low": 0.0}
+SERVICE: dict[str, Any] = {"low": 0.5, "high": 1.0, "low_open": False, "high_open": True}
+DAYS: dict[str, Any] = {"unit": "days", "low": 0.0, "high": 730.0}
+LAT: dict[str, Any] = {"unit": "degrees", "low": -90.0, "high": 90.0, "blank": "unknown: no lane is estimated"}
+LON: dict[str, Any] = {"unit": "degrees", "low": -180.0, "high": 180.0, "blank": "unknown: no lane is estimated"}
 
 SHEETS: tuple[Sheet, ...] = (
     Sheet("Orders", "order lines of the past; left out when a Demand sheet or --orders is given", required=True),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..reading.sheets import SHEETS, columns
+from ..reading.workbook import EXPLANATIONS
 from ..settings import RECORDS
 from .publish import whole
 
@@ -21,7 +22,7 @@ def write_template(path: str | os.PathLike[str]) -> Path:
 
     target = Path(path)
     with whole(target) as draft, InputBook(draft) as book:
-        book.page("Explanations", _TITLES, _WIDTHS, explanations())
+        book.page(EXPLANATIONS, _TITLES, _WIDTHS, explanations())
         for sheet in SHEETS:
             book.sheet(sheet.name, columns(sheet.name), ())
         defaults = {name: record.default for name, record in RECORDS.items() if name not in ONLY_OPTIONS}
