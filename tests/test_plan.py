@@ -209,6 +209,16 @@ def test_stock_waits_where_a_later_period_needs_it_and_leaves_where_none_does() 
     assert "POP" not in set(plan.actions["from"])
 
 
+def test_a_transfer_of_goods_worth_less_than_its_cost_is_not_proposed() -> None:
+    """HUB's 11 spare S1 are worth 110: at 110 a transfer they move, at 111 CENTRAL buys all its 50."""
+    plan = hand_plan()
+    for cost, moved, bought in ((110, 11, 40), (111, 0, 50)):
+        case = replace(plan.case, settings=plan.case.settings.with_values(transfer_cost=cost))
+        actions = replace(plan, case=case).actions
+        level = actions[actions["to"] == "CENTRAL"].groupby("action")["quantity"].sum()
+        assert (level.get("transfer", 0), level["purchase"]) == (moved, bought)
+
+
 def test_a_node_is_replenished_from_its_feeder_before_anything_is_bought_for_it() -> None:
     """HUB has 4 of S1 and orders 20 from CENTRAL: the 15 there go now, 5 when CENTRAL's own order is in, 4 days on."""
     plan = hand_plan()

@@ -78,15 +78,18 @@ def surplus(basis: PlanBasis) -> Floats:
 
 
 def _surplus_moves(basis: PlanBasis, need: Floats) -> tuple[list[Action], Floats]:
-    """Transfers from surplus to need of the same SKU, nearest pair first; and the (K,N) need that remains."""
+    """Transfers from surplus to need of the same SKU, nearest pair first; and the (K,N) need that remains.
+
+    A transfer of goods worth less than `transfer_cost` is not proposed.
+    """
     spare, unmet = surplus(basis), need.copy()
     sku, origin, target = _pairs(spare > 0, need > 0)
     distance = distances_km(basis)[origin, target]
-    moves = []
+    least_value, moves = basis.case.settings.transfer_cost, []
     for at in np.lexsort((target, origin, distance, sku)):
         k, n, m = int(sku[at]), int(origin[at]), int(target[at])
         quantity = float(np.floor(min(spare[k, n], unmet[k, m]) + TOLERANCE))
-        if quantity < 1:
+        if quantity < 1 or quantity * float(basis.instance.unit_cost[k]) < least_value:
             continue
         spare[k, n] -= quantity
         unmet[k, m] -= quantity

@@ -172,7 +172,7 @@ FINDINGS = _columns(
 )
 RUN = _columns(
     ("name", "text", "figure, setting or version", 32.0),
-    ("value", "any", "its value", 46.0),
+    ("value", "any", "its value", 68.0),
     ("origin", "text", "where a setting comes from: default, a cell, or the command line", 18.0),
 )
 SUMMARY = _columns(

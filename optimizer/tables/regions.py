@@ -109,14 +109,14 @@ def ranked_lanes(basis: PlanBasis, flow: RegionFlow, temperature: int) -> tuple[
     The order is the router's (section 4) for the mean weight of a unit shipped to the region.
     """
     instance = basis.instance
-    stocks = basis.stocked[instance.temperature == temperature, :, flow.period].any(axis=0)
+    stocks = np.atleast_2d(basis.stocked[instance.temperature == temperature, :, flow.period].any(axis=0))
     unit_kg = np.nan_to_num(share_of(flow.weight[:, temperature], flow.units[:, temperature]))
     bands = routing.weight_band(unit_kg)
     lanes = np.full((2, len(instance.regions)), -1, dtype=np.int64)
     for band in np.unique(bands):
         rates = routing.router(instance, temperature, int(band))
         region = np.flatnonzero(bands == band)
-        node = np.vstack(rates.choose(stocks[None, :]))[:, region]
+        node = np.vstack(rates.choose(stocks))[:, region]
         lanes[:, region] = np.where(node >= 0, rates.lane[node, region], -1)
     return lanes[0], lanes[1]
 
@@ -126,6 +126,6 @@ def _parcels_from(basis: PlanBasis, period: int, temperature: int, node: Ints, r
     instance = basis.instance
     skus = np.nonzero(instance.temperature == temperature)[0]
     lanes = basis.evaluation.primary[skus[:, None], region[None, :], period]
-    here = (lanes >= 0) & np.equal(instance.lane_node[lanes], node[None, :])
+    here = (lanes >= 0) & (instance.lane_node[lanes] == node)
     parcels = instance.mean[skus[:, None], region[None, :], period] * instance.parcels_per_unit[skus, None]
     return np.where(here, parcels, 0.0).sum(axis=0)

@@ -210,14 +210,15 @@ def node_overview(basis: PlanBasis, nodes: pd.DataFrame) -> Block:
 
 
 def tightest(nodes: pd.DataFrame, limits: pd.DataFrame) -> Block:
-    """The capacities and limits with the highest worth of 1 % more, then the fullest."""
+    """The capacities and limits with the highest worth of 1 % more, then the fullest, each in its tightest period."""
     table = pd.concat([*_capacities(nodes), _limits(limits)], ignore_index=True)
     table = table[(table["limit"] > 0) & (table["used / limit"] > 0)]
     worth = (table["rent"].fillna(0.0) * table["limit"]).to_numpy()
     order = np.lexsort((-table["used / limit"].to_numpy(), -np.round(worth, 6)))
     kinds = {"used": "rate", "limit": "rate", "used / limit": "share", "rent": "rate"}
-    note = "Rent: what one more unit would save in the period."
-    return Block("tight", table.iloc[order[:TOP]].reset_index(drop=True), kinds, note=note)
+    note = "Each in its tightest period. Rent: what one more unit would save in it."
+    worst = table.iloc[order].drop_duplicates("what").head(TOP).reset_index(drop=True)
+    return Block("tight", worst, kinds, note=note)
 
 
 def _capacities(nodes: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -246,8 +247,8 @@ def _limits(limits: pd.DataFrame) -> pd.DataFrame:
 def finding_counts(findings: pd.DataFrame) -> Block:
     """Findings by severity and code, worst first, with one example each."""
     groups = findings.groupby(["severity", "code"], sort=False)
-    table = groups.agg(count=("code", "size"), example=("expectation", "first"), place=("place", "first")).reset_index()
-    table = table[["code", "severity", "count", "place", "example"]].astype({"count": float})
+    table = groups.agg(count=("code", "size"), example=("expectation", "first")).reset_index()
+    table = table[["code", "severity", "count", "example"]].astype({"count": float})
     return Block("findings", table, {"count": "count"}, note="" if len(table) else "Nothing to report.")
 
 

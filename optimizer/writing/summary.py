@@ -89,7 +89,7 @@ def add(book: Workbook, plan: Plan) -> None:
         used = places[block.key].last + 2
         row = max(used, row + CHART_ROWS + 1) if block.key == "figures" else used
     _charts(book, sheet, plan, places)
-    sheet.set_landscape()
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.5)
     sheet.fit_to_pages(1, 0)
     sheet.set_first_sheet()
     sheet.activate()
@@ -98,7 +98,7 @@ def add(book: Workbook, plan: Plan) -> None:
 def _codes(plan: Plan) -> dict[str, str]:
     """Number formats; gaps with two decimals, money of large plans without cents."""
     money = "#,##0" if abs(plan.cost) >= WHOLE_MONEY else KINDS["money"]
-    return {**KINDS, "fine_share": "0.00%", "money": money}
+    return {**KINDS, "fine_share": "0.000%", "money": money}
 
 
 def _headline(pen: _Pen, plan: Plan) -> int:

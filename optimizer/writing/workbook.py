@@ -31,8 +31,10 @@ OPTIONS = {
     "nan_inf_to_errors": False,
     "default_date_format": KINDS["date"],
 }
+TEXT_LOOK = {"align": "left", "indent": 1}
+WIDE = 400.0  # characters; a wider sheet is printed on several pages
 HEADER = {
-    "bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A4D", "valign": "vcenter", "border": 1,
+    **TEXT_LOOK, "bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A4D", "valign": "vcenter", "border": 1,
     "border_color": "#FFFFFF",
 }  # fmt: skip
 
@@ -105,8 +107,10 @@ def _build(path: Path, sheets: Sequence[Page], plan: Plan | None, created: datet
     book = Workbook(path, {**OPTIONS, "tmpdir": str(path.parent)})
     book.use_zip64()
     book.set_properties({"title": "Nodewise plan", "created": created or datetime(2000, 1, 1)})
-    formats = {kind: book.add_format({"num_format": code, "valign": "top"}) for kind, code in KINDS.items()}
-    formats["text"].set_indent(1)
+    formats = {
+        kind: book.add_format({"num_format": code, **(TEXT_LOOK if kind in ("text", "any") else {})})
+        for kind, code in KINDS.items()
+    }
     if plan is not None:
         summary.add(book, plan)
     for page in sheets:
@@ -121,8 +125,9 @@ def _add(book: Workbook, page: Page, formats: dict[str, Format]) -> None:
     sheet.set_row(0, 24)
     sheet.freeze_panes(1, _frozen(page.columns))
     sheet.hide_gridlines(2)
+    widths = [max(column.width, 1.1 * len(column.name) + 3) for column in page.columns]
     for at, column in enumerate(page.columns):
-        sheet.set_column(at, at, max(column.width, 1.1 * len(column.name) + 3), formats[column.kind])
+        sheet.set_column(at, at, widths[at], formats[column.kind])
     last = len(page.columns) - 1
     if len(page.table):
         names = [{"header": cell_text(column.name), "header_format": head} for column in page.columns]
@@ -133,8 +138,11 @@ def _add(book: Workbook, page: Page, formats: dict[str, Format]) -> None:
             sheet.write_string(0, at, column.name, head)
     highlight(book, sheet, page.sheet, page.columns, len(page.table))
     sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
+    if sum(widths) <= WIDE:
+        sheet.fit_to_pages(1, 0)
+    else:
+        sheet.repeat_columns(0, 2)
 
 
 def _frozen(columns: tuple[PlanColumn, ...]) -> int:
