@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure
+from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
 
 if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from .case import Case
     from .plan import Plan
+    from .settings import Settings
 
 Listener = Callable[["Progress"], None]
 SHOWN_RELIEF = 5  # lines of relief in the message
+USED_IN_READING = ("start", "period", "returns", "max_qty", "max_unpacked_mb", "accepted_outliers")  # and default_*
 SPACES = {
     "room": "space at {where}", "units_per_day": "units per day at {where}", "max_skus": "SKU slots at {where}",
     "budget": "the budget", "surge": "surge space at {where}", "lane": "parcels per day on {where}",
@@ -38,7 +40,7 @@ def plan(case: Case, *, progress: Listener | None = None, **settings: Any) -> Pl
     Raises
     ------
     UsageError
-        a setting is unknown or out of range.
+        a setting is unknown, out of range, or of no effect once the workbook is read.
     InfeasibleCase
         no plan can keep every limit; the error says the smallest relief.
     NoPlanInTime
@@ -53,7 +55,7 @@ class Planner:
     """A case on its way to a plan, open to an analyst: add constraints to ``model``, then ``solve``."""
 
     def __init__(self, case: Case, **settings: Any) -> None:
-        self.case = replace(case, settings=case.settings.with_values(**settings))
+        self.case = replace(case, settings=overridden(case.settings, settings))
         self._model: ConcreteModel | None = None
 
     @cached_property
@@ -116,6 +118,17 @@ class Planner:
             raise SolverFailure(f"{fault}.", "Lower max_nodes of the tier, or name fewer node_types.") from fault
         except (NotFinite, SolverFault) as fault:
             raise SolverFailure(f"the case was not solved: {fault}.") from fault
+
+
+def overridden(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings of a case that was read already, with some replaced. Raises UsageError."""
+    changed = settings.with_values(**values)
+    for name in values:
+        spent = name in USED_IN_READING or name.startswith("default_")
+        if spent and getattr(changed, name) != getattr(settings, name):
+            message = f"the setting {name} takes effect when a workbook is read."
+            raise UsageError(message, f"Read it again: optimizer.read(path, {name}=...).")
+    return changed
 
 
 def no_plan(outcome: Outcome, time_limit: float) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:

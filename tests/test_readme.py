@@ -49,7 +49,7 @@ def test_the_readme_holds_two_setup_commands_and_nothing_unknown() -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory, example: Path) -> Path:
     """A folder with the orders file that the README's commands mention."""
     place = tmp_path_factory.mktemp("readme")
-    pd.read_excel(example, sheet_name="Orders", dtype=str).to_csv(place / "orders.csv", index=False)
+    pd.read_excel(example, sheet_name="Orders", dtype=str, engine="openpyxl").to_csv(place / "orders.csv", index=False)
     return place
 
 
