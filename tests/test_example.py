@@ -146,13 +146,13 @@ def test_appetite_is_popularity_times_season_times_launch_times_campaign() -> No
 
 
 def test_lane_follows_distance() -> None:
-    """Columbus to Ohio: half a degree north (55.6 km), 0.2 degrees east at 40.15 N (17.0 km), 58.1 km: 1 day, 4.15."""
+    """Columbus to Ohio: half a degree north (55.6 km), 0.2 degrees east at 40.15 N (17.0 km), 58.1 km: 1 day, 4.68."""
     node = [row["node"] for row in records("nodes")].index("CMH")
     region = [row["region"] for row in records("regions")].index("OH")
     assert distances_km()[node, region] == pytest.approx(58.1, abs=0.1)
     rows = [row for row in lanes() if (row["node"], row["region"]) == ("CMH", "OH")]
     ground = next(row for row in rows if row["carrier"] == "Northline Ground")
-    assert ground["cost_per_parcel"] == pytest.approx(4.15)  # 4.10 + 0.80 per 1,000 km
+    assert ground["cost_per_parcel"] == pytest.approx(4.68)  # 4.60 + 1.40 x 0.0581
     assert ground["transit_days"] == 1
 
 
@@ -179,3 +179,23 @@ def test_stock_stands_where_it_can_be_kept(lines: Lines) -> None:
         assert row["expires"] == "" or str(row["expires"]) > LAST_DAY.isoformat()
     covers = [row for row in rows if row["on_order"]]
     assert 0 < len(covers) < len(rows) / 2, "some rows, and fewer than half, wait for goods"
+
+
+def test_the_plan_tells_the_story(fresh: Path) -> None:
+    """Built tight: pop-ups open for the campaign months only, B-items spread while it runs, and space has a rent.
+
+    Argument: pop-up fixed costs lie between what November and January sales save in freight, B-items may leave the
+    central node only in a campaign, and the cold rooms, Fresno's shelves and the December budget are set below need.
+    """
+    import optimizer
+
+    plan = optimizer.plan(optimizer.read(fresh), gap=0.003)
+    nodes = plan.instance.nodes
+    assert plan.gap <= 0.01
+    for popup in ("LAX", "AUS"):
+        assert plan.outcome.open[nodes.index(popup)].tolist() == [True, True, False]
+    spread = plan.outcome.stocked[np.array(plan.instance.tier) == "B"].sum(axis=(0, 1))
+    assert spread[0] > 1.5 * spread[2]
+    assert plan.outcome.rents.room[nodes.index("EWR"), 1, :2].min() > 0  # chilled, November and December
+    assert plan.outcome.rents.room[nodes.index("FAT"), 0].max() > 0  # ambient
+    assert plan.outcome.rents.budget[1] > 0

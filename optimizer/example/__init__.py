@@ -1,7 +1,7 @@
 """``nodewise new``: a lifelike workbook of an invented creator brand, every sheet filled.
 
 The brand sells 120 SKUs from merch to ice cream over eight nodes of all four types to 48 states and Washington, D.C.
-It is the first Monday of the holiday season: two pop-ups may open, cold rooms are tight, and so is the budget.
+It is the eve of the holiday season: two pop-ups may open, cold rooms are tight, and so is the budget.
 Inputs are the CSV files in this folder; orders and stock are drawn from ``seed``.
 """
 

@@ -19,9 +19,9 @@ SPREADS = (  # (SKUs up to this share of recent sales value, nodes that hold the
     (0.78, ("CMH", "FAT")),
     (1.00, ("CMH",)),
 )
-COVER_DAYS = {"A": (14.0, 38.0), "C": (25.0, 75.0), "fresh": (5.0, 13.0), "frozen": (10.0, 24.0)}
+COVER_DAYS = {"A": (18.0, 46.0), "C": (35.0, 95.0), "fresh": (5.0, 13.0), "frozen": (12.0, 28.0)}
 SHORT, OVER = 0.06, 0.05  # chance that a row is nearly empty, or holds far too much
-REORDER_COVER_DAYS = 12.0
+REORDER_COVER_DAYS = 16.0
 
 
 def stock(seed: int, lines: Lines) -> list[Row]:
