@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,19 @@ class Catalogue:
         impossible = [b.skus[~np.isfinite(b.cost).any(axis=1).all(axis=0)] for b in self.batches]
         if any(len(skus) for skus in impossible):
             raise NoPath(np.concatenate(impossible))
+
+    def every(self, step: int) -> Catalogue:
+        """A sample: every ``step``-th SKU with a choice."""
+        sample = copy(self)
+        sample.batches, at = [], 0
+        for batch in self.batches:
+            keep = np.zeros(len(batch.skus), dtype=bool)
+            keep[-at % step :: step] = True
+            at += len(batch.skus)
+            if keep.any():
+                sample.batches.append(_slice(batch, keep))
+        sample.choosers = np.concatenate([b.skus for b in sample.batches])
+        return sample
 
     def _evaluate(self, family: patterns.Family, skus: Ints) -> patterns.Batch:
         return patterns.evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)

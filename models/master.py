@@ -93,7 +93,17 @@ class Duals:
 class Master:
     """The restricted master LP. Columns are only ever appended; slack on definition and link rows bounds the rents."""
 
-    def __init__(self, instance: Instance, compiled: Compiled, rows: Rows, skus: Ints, fixed_use: Floats, seed: int):
+    def __init__(
+        self,
+        instance: Instance,
+        compiled: Compiled,
+        rows: Rows,
+        skus: Ints,
+        fixed_use: Floats,
+        seed: int,
+        weight: float = 1.0,
+    ) -> None:
+        self.weight = weight  # how many SKUs each one stands for
         self.instance, self.compiled, self.rows, self.skus = instance, compiled, rows, skus
         self.position = np.full(len(instance.skus), -1)
         self.position[skus] = np.arange(len(skus))
@@ -150,7 +160,11 @@ class Master:
         columns = columns.take(np.array(fresh))
         at = self.width
         add_columns(
-            self.solver, columns.cost, np.zeros(len(columns)), np.full(len(columns), INFINITY), self._matrix(columns)
+            self.solver,
+            self.weight * columns.cost,
+            np.zeros(len(columns)),
+            np.full(len(columns), INFINITY),
+            self._matrix(columns),
         )
         self.pool = columns if self.pool is None else concatenate([self.pool, columns])
         self.pool_column = np.append(self.pool_column, at + np.arange(len(columns)))
@@ -162,7 +176,7 @@ class Master:
         link_row, link_column = self._link_entries(columns)
         return sp.csc_matrix(
             (
-                np.concatenate([-use, np.ones(len(columns)), np.ones(len(link_row))]),
+                np.concatenate([-self.weight * use, np.ones(len(columns)), np.ones(len(link_row))]),
                 (
                     np.concatenate([
                         self.first_definition + row, self.first_sku + self.position[columns.sku], self.first_link + link_row
@@ -234,7 +248,7 @@ class Master:
         dual = np.array(self.solver.getSolution().row_dual)
         return Duals(
             rent=dual[self.first_definition : self.first_sku],
-            links=np.maximum(0.0, -dual[self.first_link :]),
+            links=np.maximum(0.0, -dual[self.first_link :]) / self.weight,
             sku=dual[self.first_sku : self.first_link],
         )
 

@@ -315,21 +315,6 @@ def _surge(problem: Problem, values: Floats) -> Floats:
     return np.where(out > 1e-9, out, 0.0)
 
 
-def reduced_costs(problem: Problem, master: Master, rent: Floats, link_rent: Floats) -> Floats:
-    """(P,) reduced cost of every pool column, measured from the cheapest column of its SKU."""
-    pool = master.pool
-    assert pool is not None
-    row, column, use = problem.rows.entries(pool)
-    priced = pool.cost + np.bincount(column, rent[row] * use, len(pool))
-    links = master.link_array(link_rent) if len(link_rent) else None
-    if links is not None:
-        per_entry = links[pool.sku[pool.column], pool.node, pool.period]
-        priced = priced + np.bincount(pool.column, per_entry, len(pool))
-    least = np.full(len(problem.instance.skus), np.inf)
-    np.minimum.at(least, pool.sku, priced)
-    return priced - least[pool.sku]
-
-
 @dataclass(frozen=True)
 class Goal:
     """What a restricted program is asked for."""

@@ -1,0 +1,198 @@
+"""Column generation: rents from the master, patterns from the pricing, a Lagrangian bound from every round."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .catalogue import Catalogue, Priced
+from .columns import Columns
+from .instance import Floats, Instance
+from .master import Duals, Master, NetworkBound
+from .outcome import Relief
+from .patterns import Prices
+from .relief import named_relief
+from .rounding import Problem, violated_links
+
+PATIENCE = 3  # rounds without a better bound before smoothing is dropped
+SLACK_STEPS = 4  # times the price of slack is raised before the case is shown to be infeasible
+SEPARATE_BELOW = 5e-3  # opening links are looked for once master and bound are this close
+
+
+class OutOfTime(Exception):
+    """The clock ran out between two steps."""
+
+
+class Infeasible(Exception):
+    """No plan satisfies the limits; the relief says what is short."""
+
+    def __init__(self, relief: tuple[Relief, ...]) -> None:
+        super().__init__("infeasible")
+        self.relief = relief
+
+
+@dataclass
+class Clock:
+    """Seconds since the start, and how many are left."""
+
+    limit: float
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self.start
+
+    @property
+    def left(self) -> float:
+        """Until the limit."""
+        return self.limit - self.seconds
+
+    def check(self) -> None:
+        """Raises OutOfTime."""
+        if self.left <= 0:
+            raise OutOfTime
+
+
+class Generation:
+    """Rents, bound and columns of one catalogue: the whole one, or a sample of it that stands for the whole."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        catalogue: Catalogue,
+        network: NetworkBound,
+        clock: Clock,
+        say: Callable[[str], None],
+        weight: float = 1.0,
+    ) -> None:
+        self.problem, self.catalogue, self.network, self.clock, self.say = problem, catalogue, network, clock, say
+        self.weight = weight
+        self.bound = -np.inf
+        self.rounds = 0
+        self.rent: Floats = np.zeros(len(problem.rows))
+        self.link_rent: Floats = np.zeros(0)
+        self.master = Master(
+            self.instance, problem.compiled, problem.rows, catalogue.choosers, problem.fixed_use, problem.seed, weight
+        )
+
+    @property
+    def instance(self) -> Instance:
+        """The instance."""
+        return self.problem.instance
+
+    def run(self, tolerance: float, rent: Floats | None = None) -> None:
+        """Generate until bound and master agree to ``tolerance`` (a share), starting from ``rent`` if it is given.
+
+        Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
+        """
+        priced = self._price(self.rent if rent is None else rent, self.link_rent)
+        first = self.catalogue.columns(priced)
+        self._price_slack(first, priced)
+        self.master.add_slack(self.slack_price)
+        if first is not None:
+            self.master.add(first)
+        self._converge(tolerance, smoothing=0.0 if rent is None else 0.7)
+        self._drive_out_slack(tolerance)
+
+    def prices(self) -> Prices:
+        """The rents of the best bound as the pricing takes them."""
+        return self.problem.rows.prices(self.rent, self.master.link_array(self.link_rent))
+
+    def reduced_costs(self) -> Floats:
+        """(P,) reduced cost of every pool column under the rents of the best bound, from the cheapest of its SKU."""
+        pool = self.master.pool
+        if pool is None:
+            return np.zeros(0)
+        row, column, use = self.problem.rows.entries(pool)
+        priced = pool.cost + np.bincount(column, self.rent[row] * use, len(pool))
+        links = self.master.link_array(self.link_rent)
+        if links is not None:
+            per_entry = links[pool.sku[pool.column], pool.node, pool.period]
+            priced = priced + np.bincount(pool.column, per_entry, len(pool))
+        least = np.full(len(self.instance.skus), np.inf)
+        np.minimum.at(least, pool.sku, priced)
+        return np.asarray(priced - least[pool.sku])
+
+    def _price_slack(self, first: Columns | None, priced: Priced) -> None:
+        """Scale and price of slack per unit of use: several times the whole cost for all that is used."""
+        use = self.problem.fixed_use + (0.0 if first is None else self.weight * self.catalogue.use(first))
+        self.scale = np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1e-6))
+        self.whole = abs(self.problem.fixed_cost) + self.weight * float(np.abs(priced.cost).sum()) + 1.0
+        self.slack_price = 10.0 * self.whole / self.scale
+
+    def _drive_out_slack(self, tolerance: float) -> None:
+        """Raise the price of slack until none is used, or the case is shown to lack room."""
+        for _ in range(SLACK_STEPS):
+            if not (self._slack() > 1e-7 * self.scale).any():
+                return
+            self.slack_price = self.slack_price * 10.0
+            self.master.set_slack_price(self.slack_price, 100.0 * self.whole)
+            self._converge(tolerance)
+        relief = named_relief(self.instance, self.problem.rows, self._slack(), self.scale)
+        if relief:
+            raise Infeasible(relief)
+
+    def _slack(self) -> Floats:
+        """(D,) slack per definition row."""
+        used = self.master.slack_used()[: 2 * len(self.slack_price)]
+        return used[: len(self.slack_price)] + used[len(self.slack_price) :]
+
+    def _converge(self, tolerance: float, smoothing: float = 0.0) -> None:
+        stale = 0
+        while True:
+            self.clock.check()
+            if not self.master.solve(self.clock.left):
+                raise OutOfTime
+            value = self.master.objective() + self.problem.fixed_cost
+            duals = self.master.duals()
+            before = self.bound
+            priced = self._price(*self._smoothed(duals, smoothing))
+            added = self._add_improving(priced, duals, at_master=smoothing == 0.0)
+            self.rounds += 1
+            distance = (value - self.bound) / max(abs(value), 1e-6)
+            linked = self._separate() if distance <= SEPARATE_BELOW or (added == 0 and smoothing == 0.0) else 0
+            self.say(f"{added} new patterns, {len(self.master.links)} opening links")
+            if linked == 0 and (distance <= tolerance or (added == 0 and smoothing == 0.0)):
+                return
+            stale = 0 if self.bound > before else stale + 1
+            smoothing = 0.0 if added == 0 or stale >= PATIENCE else 0.5
+
+    def _separate(self) -> int:
+        keys = violated_links(self.instance, self.master)
+        if keys:
+            self.master.add_links(keys, 10.0 * self.whole)
+            self.link_rent = np.append(self.link_rent, np.zeros(len(keys)))
+        return len(keys)
+
+    def _smoothed(self, duals: Duals, smoothing: float) -> tuple[Floats, Floats]:
+        """Rents between the master's and those of the best bound: damps their swings (Wentges 1997)."""
+        rent = smoothing * self.rent + (1.0 - smoothing) * duals.rent
+        return rent, smoothing * self.link_rent + (1.0 - smoothing) * duals.links
+
+    def _price(self, rent: Floats, links: Floats) -> Priced:
+        """Price every set under the rents; keep the bound if it is the best so far."""
+        link_array = self.master.link_array(links)
+        priced = self.catalogue.price(self.problem.rows.prices(rent, link_array))
+        value = self._lagrangian(priced, rent, link_array)
+        if value > self.bound:
+            self.bound, self.rent, self.link_rent = value, rent, links
+        return priced
+
+    def _lagrangian(self, priced: Priced, rent: Floats, link_array: Floats | None) -> float:
+        """Lower bound on every plan: SKUs' best paths + SKUs without a choice + the network's best answer to the rents."""
+        fixed = self.problem.fixed_cost + float(rent @ self.problem.fixed_use)
+        skus = self.weight * float(priced.cost.sum())
+        network = self.network.value(rent, None if link_array is None else self.weight * link_array)
+        return skus + fixed + network - self.catalogue.cost_error()
+
+    def _add_improving(self, priced: Priced, duals: Duals, at_master: bool) -> int:
+        """Add the best paths that are not in the master; at the master's own rents only those that improve it."""
+        wanted = None
+        if at_master:
+            wanted = self.weight * priced.cost < duals.sku - 1e-9 * np.maximum(1.0, np.abs(duals.sku))
+        columns = self.catalogue.columns(priced, wanted)
+        return 0 if columns is None else self.master.add(columns)
