@@ -81,7 +81,7 @@ def _pareto(skus: int, fifth: float = 0.8) -> Floats:
         power = (low + high) / 2
         value = rank**-power
         low, high = (low, power) if value[: skus // 5].sum() > fifth * value.sum() else (power, high)
-    return rank**-low * (15.0 / (rank**-low).mean())
+    return rank**-low * (40.0 / (rank**-low).mean())
 
 
 def _catalogue(rng: np.random.Generator, skus: int) -> Parts:
@@ -141,7 +141,7 @@ def _lanes(rng: np.random.Generator, nodes: int, regions: int) -> Parts:
         "lane_node": node,
         "lane_region": region,
         "lane_carrier": tuple(np.array(["economy", "express"])[express].tolist()),
-        "lane_parcel_cost": np.round((3.0 + 0.0022 * far) * noise * np.where(express, 1.7, 1.0), 2),
+        "lane_parcel_cost": np.round((3.0 + 0.003 * far) * noise * np.where(express, 1.7, 1.0), 2),
         "lane_kg_cost": np.round((0.3 + 0.0004 * far) * np.where(express, 1.5, 1.0), 3),
         "lane_days": 1.0 + np.floor(far / np.where(express, 1200, 500)),
         "lane_on_time": np.round(rng.uniform(0.9, 0.99, len(far)), 3),
@@ -237,16 +237,17 @@ def _calibrated(rng: np.random.Generator, parts: Parts, tier: Ints, campaign: Bo
     central = np.arange(nodes) == 0
     tightness = np.where(central[:, None], 1.12, np.array([0.75, 0.7, 0.7]))
     cold = _cold_rooms(_kinds(nodes, int(parts["candidate"].sum())))
-    typical = np.median(rooms[~central & ~parts["candidate"]], axis=0)
-    rooms = np.where(parts["candidate"][:, None], np.maximum(rooms, typical), rooms)
+    built = cold & ~central[:, None] & ~parts["candidate"][:, None]
+    typical = np.where(built, rooms, 0.0).sum(0) / np.maximum(built.sum(0), 1)
+    rooms = np.maximum(rooms, np.where(parts["candidate"][:, None], 0.8, 0.3) * typical)
     return {
-        "room_m3": np.where(cold, np.round(np.maximum(rooms * tightness, 0.01), 3), 0.0),
+        "room_m3": np.where(cold, np.round(rooms * tightness + 0.01, 3), 0.0),
         "surge_m3": np.round(rooms.sum(1) * 0.15, 3),
         "units_per_day": np.where(np.arange(nodes) % 4 == 1, np.round(flow * 0.85 + 1, 1), np.inf),
         "max_skus": np.where(parts["candidate"], np.ceil(len(tier) * 0.12 + 5), np.inf),
-        "budget": float(np.round(value * 0.93, 2)),
-        "fixed_cost": np.round(parts["fixed_cost"] * money * 0.004, 2),
-        "opening_cost": np.round(parts["opening_cost"] * money * 0.003, 2),
+        "budget": float(np.round(value * 0.97, 2)),
+        "fixed_cost": np.round(parts["fixed_cost"] * money * 0.003, 2),
+        "opening_cost": np.round(parts["opening_cost"] * money * 0.002, 2),
         "in_force": _shaken(rng, in_force, parts["allowed"][:, :, 0], parts["max_nodes"]),
     }
 
