@@ -158,7 +158,8 @@ def test_lane_follows_distance() -> None:
 
 def test_every_state_is_reached_chilled_from_two_nodes() -> None:
     """Insulated overnight runs from every cold room: each state has a cold node and a backup; ambient has all eight."""
-    cold, ambient = defaultdict(set), defaultdict(set)
+    cold: dict[object, set[object]] = defaultdict(set)
+    ambient: dict[object, set[object]] = defaultdict(set)
     for row in lanes():
         (cold if "chilled" in str(row["temperatures"]) else ambient)[row["region"]].add(row["node"])
     assert {region["region"] for region in records("regions")} == set(cold) == set(ambient)
@@ -190,12 +191,15 @@ def test_the_plan_tells_the_story(fresh: Path) -> None:
     import optimizer
 
     plan = optimizer.plan(optimizer.read(fresh), gap=0.003)
-    nodes = plan.instance.nodes
+    outcome, nodes = plan.outcome, plan.instance.nodes
+    assert outcome.open is not None
+    assert outcome.stocked is not None
+    assert outcome.rents is not None
     assert plan.gap <= 0.01
     for popup in ("LAX", "AUS"):
-        assert plan.outcome.open[nodes.index(popup)].tolist() == [True, True, False]
-    spread = plan.outcome.stocked[np.array(plan.instance.tier) == "B"].sum(axis=(0, 1))
+        assert outcome.open[nodes.index(popup)].tolist() == [True, True, False]
+    spread = outcome.stocked[np.array(plan.instance.tier) == "B"].sum(axis=(0, 1))
     assert spread[0] > 1.5 * spread[2]
-    assert plan.outcome.rents.room[nodes.index("EWR"), 1, :2].min() > 0  # chilled, November and December
-    assert plan.outcome.rents.room[nodes.index("FAT"), 0].max() > 0  # ambient
-    assert plan.outcome.rents.budget[1] > 0
+    assert outcome.rents.room[nodes.index("EWR"), 1, :2].min() > 0  # chilled, November and December
+    assert outcome.rents.room[nodes.index("FAT"), 0].max() > 0  # ambient
+    assert outcome.rents.budget[1] > 0

@@ -30,6 +30,7 @@ STATUSES = {"shipped": 0.986, "returned": 0.008, "cancelled": 0.006}
 LAUNCH_DAYS, LAUNCH_LIFT = 10, 1.6
 WARM_SOUTH_OF = 36.0
 REMOTE_PROMISE_DAYS = 4
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,13 @@ def intensities(days: int) -> Floats:
     """Relative appetite for each SKU on each day, shape (days, skus): popularity x season x launch x campaigns."""
     skus = records("catalogue")
     calendar = [FIRST_DAY + timedelta(day) for day in range(days)]
-    season = {row["category"]: [float(row[month]) for month in _MONTHS] for row in records("seasons")}
+    season = {row["category"]: [float(row[month]) for month in MONTHS] for row in records("seasons")}
     monthly = np.array([[season[sku["category"]][day.month - 1] for sku in skus] for day in calendar])
     appetite = np.array(numbers("catalogue", "popularity"))[None, :] * monthly
     appetite *= np.array([[_life(sku, day) for sku in skus] for day in calendar])
     for campaign in records("campaigns"):
         appetite *= _uplift(campaign, calendar)
     return appetite
-
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def _life(sku: Record, day: date) -> float:
