@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tuple[Finding, ...]:
     """Every broken promise of a written plan; empty when plan and input agree.
 
-    ``case`` is the input, read with the plan's own overrides (see :func:`effective_settings`). ``rates`` is its demand, if it is
-    known already; otherwise it is forecast anew. Each finding has a code (V-001 ...), the cell of the plan, the value written
-    there and the value recomputed.
+    ``case`` is the input, read with the plan's own overrides (see :func:`effective_settings`). ``rates`` is its demand,
+    if it is known already; otherwise it is forecast anew. Each finding has a code (V-001 ...), the cell of the plan,
+    the value written there and the value recomputed.
 
     Raises UsageError, InputInvalid or FileRefused when the plan is no workbook that may be opened.
     """

@@ -59,7 +59,7 @@ def make_case(
 
 
 def rates(mean: Any, variance: Any = None, level_error: Any = 0.0, parcels_per_unit: Any = 1.0) -> Rates:
-    """Rates from nested lists (K, R, T); Poisson variance unless given; one error and one parcel share for all or by SKU."""
+    """Rates from nested lists (K, R, T); Poisson variance unless given; one error, one parcel share or one each."""
     mean = np.asarray(mean, dtype=float)
     variance = mean if variance is None else np.asarray(variance, dtype=float)
     spread = np.broadcast_to(np.asarray(level_error, dtype=float), (len(mean),)).copy()
@@ -70,7 +70,7 @@ def rates(mean: Any, variance: Any = None, level_error: Any = 0.0, parcels_per_u
 def plan_of(
     case: Case, stocked: np.ndarray, open_nodes: np.ndarray | None = None, surge: np.ndarray | None = None
 ) -> Plan:
-    """A plan with this placement and a bound 1 % below its cost: no solver is asked. Surge (N,3,T) m3 is none unless given."""
+    """A plan with this placement and a bound 1 % below its cost; no solver is asked. Surge (N,3,T) m3, else none."""
     demand = forecast(case)
     instance = assemble(case, demand)
     is_open = instance.available & ~instance.candidate[:, None] if open_nodes is None else open_nodes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,16 @@ from tests.audit_network import make_case
 WARMTH = ("ambient", "chilled", "frozen")
 TYPES = ("central", "cold", "popup", "regional")
 MEASURES = (
-    "value", "volume_m3", "units", "units_per_day", "skus", "nodes", "cost", "on_time_share", "purchases",
-)  # fmt: skip
+    "value",
+    "volume_m3",
+    "units",
+    "units_per_day",
+    "skus",
+    "nodes",
+    "cost",
+    "on_time_share",
+    "purchases",
+)
 
 
 def random_case(seed: int, skus: int = 12, nodes: int = 5, regions: int = 4, periods: int = 3) -> Case:
@@ -27,10 +34,14 @@ def random_case(seed: int, skus: int = 12, nodes: int = 5, regions: int = 4, per
         "r": [f"R{r}" for r in range(regions)],
     }
     settings = {
-        "periods": periods, "period": str(rng.choice(["month", "week"])), "start": str(rng.choice(["2027-01-01", "2027-02-15"])),
-        "routing": str(rng.choice(["cheapest", "fastest"])), "order_cost": float(rng.choice([0.0, 25.0])),
-        "budget": 1e7, "max_cover_days": float(rng.choice([20.0, 90.0])),
-    }  # fmt: skip
+        "periods": periods,
+        "period": str(rng.choice(["month", "week"])),
+        "start": str(rng.choice(["2027-01-01", "2027-02-15"])),
+        "routing": str(rng.choice(["cheapest", "fastest"])),
+        "order_cost": float(rng.choice([0.0, 25.0])),
+        "budget": 1e7,
+        "max_cover_days": float(rng.choice([20.0, 90.0])),
+    }
     return make_case(
         [_sku(rng, name) for name in names["k"]],
         [_node(rng, at, name) for at, name in enumerate(names["n"])],
@@ -39,13 +50,26 @@ def random_case(seed: int, skus: int = 12, nodes: int = 5, regions: int = 4, per
         settings,
         demand=_demand(rng, names["k"], names["r"]),
         supply=_supply(rng, names["k"], names["n"]),
-        stock=[_stock(rng, sku, node) for sku in names["k"] for node in names["n"] if rng.random() < 0.3 * (seed % 3 > 0)],
+        stock=[
+            _stock(rng, sku, node) for sku in names["k"] for node in names["n"] if rng.random() < 0.3 * (seed % 3 > 0)
+        ],
         campaigns=[
-            {"campaign": "B", "from": np.datetime64("2027-03-01"), "until": np.datetime64("2027-03-09"), "tier": "B", "uplift": 2.0},
-            {"campaign": "T", "from": np.datetime64("2027-01-10"), "until": np.datetime64("2027-02-20"), "category": "tea, soap"},
+            {
+                "campaign": "B",
+                "from": np.datetime64("2027-03-01"),
+                "until": np.datetime64("2027-03-09"),
+                "tier": "B",
+                "uplift": 2.0,
+            },
+            {
+                "campaign": "T",
+                "from": np.datetime64("2027-01-10"),
+                "until": np.datetime64("2027-02-20"),
+                "category": "tea, soap",
+            },
         ],
         limits=[_limit(rng, measure, names) for measure in MEASURES for _ in range(2)],
-    )  # fmt: skip
+    )
 
 
 def random_placement(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,29 +89,50 @@ def _maybe(rng: np.random.Generator, chance: float, value: Any) -> Any:
 
 def _sku(rng: np.random.Generator, name: str) -> dict[str, Any]:
     return {
-        "sku": name, "unit_cost": float(rng.uniform(0.5, 60)), "weight_kg": float(rng.choice([0.2, 0.5, 3.0, 40.0])),
-        "volume_l": float(rng.uniform(0.1, 30)), "temperature": str(rng.choice(WARMTH, p=[0.6, 0.3, 0.1])),
-        "shelf_life_days": _maybe(rng, 0.4, float(rng.integers(10, 90))), "requires": _maybe(rng, 0.2, "hazmat"),
-        "supplier": _maybe(rng, 0.6, str(rng.choice(["ACME", "Best & Co"]))), "category": str(rng.choice(["tea", "soap", "toys"])),
-        "moq": float(rng.choice([1, 30])), "pack_size": float(rng.choice([1, 6, 24])),
-        "tier": _maybe(rng, 0.5, str(rng.choice(list("ABC")))), "service_level": _maybe(rng, 0.2, 0.97),
-    }  # fmt: skip
+        "sku": name,
+        "unit_cost": float(rng.uniform(0.5, 60)),
+        "weight_kg": float(rng.choice([0.2, 0.5, 3.0, 40.0])),
+        "volume_l": float(rng.uniform(0.1, 30)),
+        "temperature": str(rng.choice(WARMTH, p=[0.6, 0.3, 0.1])),
+        "shelf_life_days": _maybe(rng, 0.4, float(rng.integers(10, 90))),
+        "requires": _maybe(rng, 0.2, "hazmat"),
+        "supplier": _maybe(rng, 0.6, str(rng.choice(["ACME", "Best & Co"]))),
+        "category": str(rng.choice(["tea", "soap", "toys"])),
+        "moq": float(rng.choice([1, 30])),
+        "pack_size": float(rng.choice([1, 6, 24])),
+        "tier": _maybe(rng, 0.5, str(rng.choice(list("ABC")))),
+        "service_level": _maybe(rng, 0.2, 0.97),
+    }
 
 
 def _node(rng: np.random.Generator, at: int, name: str) -> dict[str, Any]:
     hub = at == 0
     return {
-        "node": name, "type": "central" if hub else str(rng.choice(TYPES)), "status": "open" if hub else str(rng.choice(["open", "candidate"])),
+        "node": name,
+        "type": "central" if hub else str(rng.choice(TYPES)),
+        "status": "open" if hub else str(rng.choice(["open", "candidate"])),
         "open_until": None if hub else _maybe(rng, 0.3, np.datetime64("2027-02-17")),
-        "ambient_m3": None if hub else _maybe(rng, 0.7, float(rng.uniform(0, 30))), "chilled_m3": 50.0 if hub else float(rng.choice([0, 5])),
-        "frozen_m3": 50.0 if hub else float(rng.choice([0, 5])), "surge_m3": 8.0, "surge_cost_per_m3_month": 30.0,
-        "units_per_day": _maybe(rng, 0.5, 1e5), "max_skus": _maybe(rng, 0.5, 500.0), "fixed_cost_per_month": 100.0, "opening_cost": 70.0,
-        "handling_cost_per_unit": float(rng.uniform(0, 2)), "storage_cost_per_m3_month": float(rng.uniform(0, 20)),
-        "stocking_cost_per_sku_month": float(rng.uniform(0, 3)), "lead_time_days": float(rng.integers(0, 20)),
-        "lead_time_sd": float(rng.choice([0, 2])), "review_days": float(rng.choice([1, 7])), "inbound_cost_per_kg": 0.1,
-        "inbound_cost_per_unit": 0.2, "outage_days_per_year": float(rng.integers(0, 9)), "capabilities": "hazmat, gift" if hub else _maybe(rng, 0.4, "hazmat"),
+        "ambient_m3": None if hub else _maybe(rng, 0.7, float(rng.uniform(0, 30))),
+        "chilled_m3": 50.0 if hub else float(rng.choice([0, 5])),
+        "frozen_m3": 50.0 if hub else float(rng.choice([0, 5])),
+        "surge_m3": 8.0,
+        "surge_cost_per_m3_month": 30.0,
+        "units_per_day": _maybe(rng, 0.5, 1e5),
+        "max_skus": _maybe(rng, 0.5, 500.0),
+        "fixed_cost_per_month": 100.0,
+        "opening_cost": 70.0,
+        "handling_cost_per_unit": float(rng.uniform(0, 2)),
+        "storage_cost_per_m3_month": float(rng.uniform(0, 20)),
+        "stocking_cost_per_sku_month": float(rng.uniform(0, 3)),
+        "lead_time_days": float(rng.integers(0, 20)),
+        "lead_time_sd": float(rng.choice([0, 2])),
+        "review_days": float(rng.choice([1, 7])),
+        "inbound_cost_per_kg": 0.1,
+        "inbound_cost_per_unit": 0.2,
+        "outage_days_per_year": float(rng.integers(0, 9)),
+        "capabilities": "hazmat, gift" if hub else _maybe(rng, 0.4, "hazmat"),
         "replenished_from": None if hub else _maybe(rng, 0.7, f"N{rng.integers(0, at)}"),
-    }  # fmt: skip
+    }
 
 
 def _region(rng: np.random.Generator, name: str) -> dict[str, Any]:
@@ -105,16 +150,22 @@ def _lanes(rng: np.random.Generator, nodes: list[str], regions: list[str]) -> li
         for region in regions:
             if node != nodes[0] and rng.random() < 0.2:
                 continue
-            for carrier in rng.permutation(["van", "post", "air"])[: rng.integers(1, 4)]:
-                rows.append(
-                    {
-                        "node": node, "region": region, "carrier": str(carrier), "cost_per_parcel": float(rng.choice([3.0, 4.0, 7.5])),
-                        "cost_per_kg": float(rng.choice([0.0, 0.4])), "transit_days": float(rng.integers(1, 5)),
-                        "on_time_rate": float(rng.uniform(0.8, 1.0)), "damage_rate": float(rng.choice([0.0, 0.01])),
-                        "temperatures": None if node == nodes[0] else _maybe(rng, 0.5, "ambient; chilled"),
-                        "parcels_per_day": _maybe(rng, 0.1, 1e4),
-                    }
-                )  # fmt: skip
+            carriers = rng.permutation(["van", "post", "air"])[: rng.integers(1, 4)]
+            rows += [
+                {
+                    "node": node,
+                    "region": region,
+                    "carrier": str(carrier),
+                    "cost_per_parcel": float(rng.choice([3.0, 4.0, 7.5])),
+                    "cost_per_kg": float(rng.choice([0.0, 0.4])),
+                    "transit_days": float(rng.integers(1, 5)),
+                    "on_time_rate": float(rng.uniform(0.8, 1.0)),
+                    "damage_rate": float(rng.choice([0.0, 0.01])),
+                    "temperatures": None if node == nodes[0] else _maybe(rng, 0.5, "ambient; chilled"),
+                    "parcels_per_day": _maybe(rng, 0.1, 1e4),
+                }
+                for carrier in carriers
+            ]
     return rows
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,45 @@ from tests.audit_random import random_case, random_placement
 PLACEMENT_RULES = {"V-017", "V-019", "V-020", "V-041", "V-043"}  # what a random placement may break
 
 NODES = [
-    {"node": "HUB", "type": "central", "chilled_m3": 4.0, "capabilities": "gift", "surge_m3": 3.0, "surge_cost_per_m3_month": 9.0,
-     "fixed_cost_per_month": 100.0, "outage_days_per_year": 5.0, "units_per_day": 50.0, "max_skus": 3.0},
-    {"node": "EAST", "type": "regional", "ambient_m3": 2.0, "replenished_from": "HUB", "lead_time_days": 2.0, "max_skus": 2.0},
+    {
+        "node": "HUB",
+        "type": "central",
+        "chilled_m3": 4.0,
+        "capabilities": "gift",
+        "surge_m3": 3.0,
+        "surge_cost_per_m3_month": 9.0,
+        "fixed_cost_per_month": 100.0,
+        "outage_days_per_year": 5.0,
+        "units_per_day": 50.0,
+        "max_skus": 3.0,
+    },
+    {
+        "node": "EAST",
+        "type": "regional",
+        "ambient_m3": 2.0,
+        "replenished_from": "HUB",
+        "lead_time_days": 2.0,
+        "max_skus": 2.0,
+    },
     {"node": "POP", "type": "popup", "status": "candidate", "opening_cost": 40.0, "ambient_m3": 2.0},
     {"node": "LATE", "type": "regional", "open_from": np.datetime64("2027-02-01")},
-]  # fmt: skip
+]
 REGIONS = [{"region": "N", "promise_days": 3.0, "backup_required": True}, {"region": "S"}]
 LANES = [
     {"node": "HUB", "region": "N", "carrier": "van", "cost_per_parcel": 6.0, "cost_per_kg": 0.5, "transit_days": 2.0},
-    {"node": "HUB", "region": "S", "carrier": "van", "cost_per_parcel": 6.0, "cost_per_kg": 0.5, "transit_days": 2.0,
-     "parcels_per_day": 8.0},
+    {
+        "node": "HUB",
+        "region": "S",
+        "carrier": "van",
+        "cost_per_parcel": 6.0,
+        "cost_per_kg": 0.5,
+        "transit_days": 2.0,
+        "parcels_per_day": 8.0,
+    },
     {"node": "EAST", "region": "N", "carrier": "van", "cost_per_parcel": 3.0, "cost_per_kg": 0.5, "transit_days": 1.0},
     {"node": "POP", "region": "S", "carrier": "van", "cost_per_parcel": 2.0, "cost_per_kg": 0.5, "transit_days": 1.0},
     {"node": "LATE", "region": "S", "carrier": "van", "cost_per_parcel": 9.0, "cost_per_kg": 0.5, "transit_days": 1.0},
-]  # fmt: skip
+]
 SKUS = [
     {"sku": "007", "unit_cost": 10.0, "tier": "A", "requires": "", "volume_l": 2.0},
     {"sku": "TEA", "unit_cost": 4.0, "tier": "C", "temperature": "chilled", "shelf_life_days": 60.0, "volume_l": 3.0},
@@ -166,6 +191,15 @@ CHANGES = [
     ("Replenishment", "service_level", FIRST, 0.9, "V-028", "another service level"),
     ("Replenishment", "order_quantity", FIRST, 1.0, "V-029", "another order quantity"),
     ("Replenishment", "order_now", FIRST, 0.0, "V-035", "no first order although one is due"),
+    ("Replenishment", "order_by", FIRST, None, "V-036", "no order date"),
+    (
+        "Replenishment",
+        "order_by",
+        {"sku": "TEA", "period": "2027-02"},
+        date(2027, 3, 1),
+        "V-036",
+        "an order date too many",
+    ),
     ("Nodes", "status", {"node": "LATE", "period": "2027-01"}, "open", "V-021", "an open node before its first day"),
     ("Nodes", "status", NODE, "not open", "V-021", "a node that is open in the input"),
     ("Nodes", "status", {"node": "POP", "period": "2027-01"}, "not open", "V-013", "stock at a node that is not open"),
@@ -178,11 +212,40 @@ CHANGES = [
     ("Limits", "used", {"limit": "few", "period": "2027-02"}, 3.0, "V-048", "another use of a limit"),
     ("Limits", "penalty", {"limit": "few", "period": "2027-01"}, 0.0, "V-048", "no penalty for a broken soft limit"),
     ("Limits", "limit", {"limit": "cash"}, "dash", "V-048", "a limit that is not in the input"),
-    ("Regions", "primary_node", {"region": "N", "temperature": "ambient", "period": "2027-01"}, "HUB", "V-062", "another primary node"),
-    ("Regions", "on_time_share", {"region": "N", "temperature": "ambient", "period": "2027-01"}, 1.0, "V-061", "a better promise"),
-    ("Regions", "temperature", {"region": "N", "temperature": "ambient", "period": "2027-01"}, "frozen", "V-060", "frozen goods"),
-    ("Actions", "quantity", {"action": "purchase", "sku": "BOX"}, 12.0, "V-082", "a purchase that does not cover the order"),
+    (
+        "Regions",
+        "primary_node",
+        {"region": "N", "temperature": "ambient", "period": "2027-01"},
+        "HUB",
+        "V-062",
+        "another primary node",
+    ),
+    (
+        "Regions",
+        "on_time_share",
+        {"region": "N", "temperature": "ambient", "period": "2027-01"},
+        1.0,
+        "V-061",
+        "a better promise",
+    ),
+    (
+        "Regions",
+        "temperature",
+        {"region": "N", "temperature": "ambient", "period": "2027-01"},
+        "frozen",
+        "V-060",
+        "frozen goods",
+    ),
+    (
+        "Actions",
+        "quantity",
+        {"action": "purchase", "sku": "BOX"},
+        12.0,
+        "V-082",
+        "a purchase that does not cover the order",
+    ),
     ("Actions", "value", {"action": "purchase", "sku": "BOX"}, 1.0, "V-081", "another value"),
+    ("Actions", "from", {"action": "purchase", "sku": "BOX"}, "OTHER", "V-080", "another supplier"),
     ("Actions", "to", {"action": "open", "to": "POP"}, "HUB", "V-083", "another node that opens"),
     ("Actions", "sku", {"action": "purchase", "sku": "BOX"}, "FOX", "V-080", "a purchase of an unknown SKU"),
     ("Changes", "change", {"sku": "TEA", "node": "EAST"}, "kept", "V-085", "another change"),
@@ -192,7 +255,7 @@ CHANGES = [
     ("Run", "value", {"name": "gap"}, 0.0, "V-072", "another gap"),
     ("Run", "value", {"name": "holding_rate"}, 0.3, "V-007", "another setting"),
     ("Run", "value", {"name": "input_sha256"}, "abd123", "V-006", "another input"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -283,6 +346,18 @@ def test_an_empty_plan_is_found(tamper: Callable[..., tuple[Finding, ...]]) -> N
     assert codes(tamper(empty)) >= {"V-005", "V-010", "V-048", "V-070"}
 
 
+def test_a_table_that_goes_on_in_another_sheet(tmp_path: Path) -> None:
+    """A plan too long for one sheet is read whole, and a finding names the sheet and row it is about."""
+    case = random_case(1, skus=60)
+    path = write(plan_of(case, *random_placement(case, 1)), tmp_path / "plan.xlsx", rows_per_sheet=150)
+    assert codes(audit(path, case)) <= PLACEMENT_RULES
+    book = openpyxl.load_workbook(path)
+    cell = book["Placement (2)"]["B7"]
+    cell.value = "D"
+    book.save(path)
+    assert [finding.place for finding in audit(path, case) if finding.code == "V-022"] == ["Placement (2)!B7"]
+
+
 def test_the_summary_is_held_to_the_same_money(tamper: Callable[..., tuple[Finding, ...]]) -> None:
     """A cost term or a key figure changed on the Summary alone is found."""
 
@@ -311,6 +386,7 @@ def test_the_summary_is_held_to_the_same_money(tamper: Callable[..., tuple[Findi
         ("skus", 0, "unit_cost", 11.0, "V-033"),
         ("nodes", 0, "status", "candidate", "V-050"),
         ("nodes", 0, "chilled_m3", 0.0, "V-040"),
+        ("nodes", 1, "replenished_from", "LATE", "V-020"),
         ("lanes", 0, "temperatures", "ambient", "V-018"),
         ("demand", 4, "mean_per_day", 0.0, "V-024"),
     ],
@@ -318,7 +394,7 @@ def test_the_summary_is_held_to_the_same_money(tamper: Callable[..., tuple[Findi
 def test_a_plan_that_the_input_does_not_allow(
     written: Path, case: Case, sheet: str, row: int, column: str, value: Any, code: str
 ) -> None:
-    """The same plan against an input with one figure changed: the limit it now breaks, or the promise it cannot keep."""
+    """The same plan against an input with one figure changed: the limit it breaks, or the promise it cannot keep."""
     table = getattr(case, sheet).copy()
     table.loc[row, column] = value
     assert code in codes(audit(written, replace(case, **{sheet: table})))
@@ -340,7 +416,7 @@ def test_a_budget_that_is_overdrawn(tmp_path: Path) -> None:
 
 
 def test_surge_space_is_paid_and_counts_as_room(tmp_path: Path) -> None:
-    """A cold room too small by half a cubic metre: found without surge space, right with it, and its rent is in the cost."""
+    """A cold room that is too small: found without surge space, right with it, and its rent is in the cost."""
     case = the_case()
     nodes = case.nodes.copy()
     nodes.loc[0, "chilled_m3"] = 0.1

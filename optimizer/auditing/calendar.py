@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -40,7 +41,7 @@ class Calendar:
         return covered
 
 
-def calendar(start: object, periods: int, period: str) -> Calendar:
+def calendar(start: date | str, periods: int, period: str) -> Calendar:
     """Calendar of `periods` periods from `start`; `period` is ``month`` or ``week``."""
     first = pd.Timestamp(start).normalize()
     step = {"month": lambda i: pd.DateOffset(months=i), "week": lambda i: pd.DateOffset(days=7 * i)}[period]

@@ -28,6 +28,7 @@ def check_actions(book: PlanBook, read: Read, ref: Reference, report: Report) ->
         ("sku", goods_move & (k < 0), "a SKU of the input"),
         ("to", (goods_move | (action == "open")) & (target < 0), "a node of the input"),
         ("from", np.isin(action, ("transfer", "close")) & (origin < 0), "a node of the input"),
+        ("from", (action == "purchase") & (table.texts("from") != _suppliers(ref)[k]), "the SKU's supplier"),
         ("quantity", goods_move & ~(quantity > 0), "a quantity above 0"),
     )
     for column, wrong, expectation in checks:
@@ -40,6 +41,11 @@ def check_actions(book: PlanBook, read: Read, ref: Reference, report: Report) ->
     _nodes_open_and_close(read, ref, action, origin, target, report)
 
 
+def _suppliers(ref: Reference) -> np.ndarray:
+    """(K + 1,) supplier of each SKU, `supplier` where the input names none; the last stands for an unknown SKU."""
+    return np.array([*(name or "supplier" for name in ref.known.goods.supplier), ""], dtype=object)
+
+
 def table_rows(
     k: np.ndarray, origin: np.ndarray, target: np.ndarray, quantity: np.ndarray, lines: np.ndarray
 ) -> pd.DataFrame:
@@ -48,7 +54,7 @@ def table_rows(
 
 
 def _orders_are_covered(moves: pd.DataFrame, read: Read, ref: Reference, report: Report) -> None:
-    """What arrives at a node covers its order_now; no node sends more than it has, unless it is replenished first."""
+    """What the Actions sheet moves to a node covers its order_now."""
     arriving = np.zeros(ref.holds.shape)
     np.add.at(arriving, (moves["k"], moves["to"]), moves["quantity"])
     lines = read.replenishment
@@ -68,7 +74,7 @@ def _nodes_open_and_close(
     for name, column in (("opens", target), ("closes", origin)):
         said = np.bincount(column[(action == name[:-1]) & (column >= 0)], minlength=len(status))
         due = (status == name).sum(axis=1)
-        for n in np.flatnonzero(said[: len(due)] != due):
+        for n in np.flatnonzero(said[: len(due)] != due).tolist():
             node = ref.known.sites.names[n]
             report.add("V-083", "Actions", int(said[n]), f"{node} {name} {int(due[n])} times by its status")
 

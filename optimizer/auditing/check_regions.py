@@ -80,7 +80,8 @@ def _ends(
 
     @cache
     def lanes_of(temperature: int, period: int, band: int) -> tuple[Ints, Ints]:
-        stocks = read.decisions.stocked[ref.known.goods.temperature == temperature, :, period].any(axis=0)
+        kept = np.flatnonzero(ref.known.goods.temperature == temperature)
+        stocks = np.asarray(read.decisions.stocked[kept, :, period].any(axis=0))
         ranked = ranking(ref.known, ref.ways, temperature, band)
         one, two = choices(ranked, stocks[None, :], ref.known.shape[2])
         return one[0], two[0]

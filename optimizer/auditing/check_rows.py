@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from .decisions import Keyed, Read
 from .facts import Floats, Ints
@@ -10,6 +11,7 @@ from .recompute import Recomputed
 from .reference import Reference
 from .report import Report
 
+CENTURY = 36_500.0  # days; orders beyond have no date
 CROSS_DOCK = "(cross-dock)"
 
 
@@ -65,20 +67,37 @@ def check_replenishment(lines: Keyed, ref: Reference, found: Recomputed, row: In
         "V-031", table, "safety_stock", rows["safety_stock"].to_numpy(), "Reorder point less lead-time demand."
     )
     report.numbers("V-032", table, "order_up_to", (rows["reorder_point"] + rows["order_quantity"]).to_numpy())
-    _first_orders(lines, ref, rows["reorder_point"].to_numpy(), rows["order_quantity"].to_numpy(), report)
+    _first_orders(lines, ref, rows, report)
 
 
-def _first_orders(lines: Keyed, ref: Reference, reorder: Floats, quantity: Floats, report: Report) -> None:
+def _first_orders(lines: Keyed, ref: Reference, rows: pd.DataFrame, report: Report) -> None:
     """Stock and first order, which stand in the first period only: up to the level, whole packs, at least the MOQ."""
     k, n, t = lines.index
+    reorder, quantity, flow = (rows[name].to_numpy() for name in ("reorder_point", "order_quantity", "flow"))
     now, goods = t == 0, ref.known.goods
     position = (ref.on_hand + ref.on_order)[k, n]
     least = np.where(ref.sources.feeder[k, n] < 0, np.maximum(ref.sources.moq[k, n], 1.0), 1.0)
     wanted = np.maximum(reorder + quantity - position, least)
     due = (position <= reorder + 1e-9) & (quantity > 0)
     order = np.where(due, np.ceil(wanted / goods.pack[k] - 1e-9) * goods.pack[k], 0.0)
+    due_days = np.where(order > 0, 0.0, np.maximum(position - reorder, 0.0) / np.where(flow > 0, flow, np.nan))
+    _order_dates(lines, ref, np.where(now, due_days, np.nan), report)
     for column, own in (("on_hand", ref.on_hand[k, n]), ("on_order", ref.on_order[k, n]), ("order_now", order)):
         report.numbers("V-035", lines.table, column, np.where(now, own, np.nan))
+
+
+def _order_dates(lines: Keyed, ref: Reference, days: Floats, report: Report) -> None:
+    """The day on which the stock reaches the reorder point, `days` after the start, give or take one; else blank."""
+    written = pd.to_datetime(pd.Series(lines.table.texts("order_by")), errors="coerce")
+    after = (written - ref.known.calendar.starts[0]).dt.total_seconds().to_numpy() / 86400.0
+    expected = np.where(days < CENTURY - 1, days, np.nan)
+    wrong = (np.isnan(after) != np.isnan(expected)) & ~(days >= CENTURY - 1) | (
+        np.abs(after - np.floor(expected)) > 1.0
+    )
+    for line in np.flatnonzero(wrong):
+        right = "blank" if np.isnan(expected[line]) else f"{expected[line]:,.1f} days after the start"
+        value = lines.table.texts("order_by")[line]
+        report.add("V-036", lines.table.place(int(line), "order_by"), value, f"order_by must be {right}")
 
 
 def served_texts(served: np.ndarray, names: np.ndarray) -> np.ndarray:
@@ -100,7 +119,8 @@ def sources(lines: Keyed, ref: Reference, found: Recomputed) -> np.ndarray:
     out = supplier[k]
     feeder, names = ref.sources.feeder, ref.known.sites.names
     for line in np.flatnonzero(feeder[k, n] >= 0):
-        chain, at = [], int(feeder[k[line], n[line]])
+        chain: list[str] = []
+        at = int(feeder[k[line], n[line]])
         while at >= 0 and not stocked[k[line], at, t[line]] and len(chain) <= len(names):
             chain.append(f"{names[at]} {CROSS_DOCK}")
             at = int(feeder[k[line], at])

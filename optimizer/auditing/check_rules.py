@@ -74,12 +74,13 @@ def tiers_keep_their_counts(read: Read, ref: Reference, report: Report) -> None:
 def demand_is_reached(found: Recomputed, ref: Reference, report: Report) -> None:
     """Every region with demand is reached from a node that stocks the SKU, twice where a backup is required."""
     names = ref.known.places.names
-    for k, r, t in found.unserved:
-        where = _sku_period(ref, k, t)
-        report.add("V-018", "Placement", "", f"{where}: no node that stocks it reaches region {names[r]}")
-    for k, r, t in found.no_backup:
-        where = _sku_period(ref, k, t)
-        report.add("V-019", "Placement", "", f"{where}: region {names[r]} requires a second node that reaches it")
+    for code, broken, what in (
+        ("V-018", found.unserved, "no node that stocks it reaches region {}"),
+        ("V-019", found.no_backup, "region {} requires a second node that reaches it"),
+    ):
+        for k, r, t in broken.first:
+            report.add(code, "Placement", "", f"{_sku_period(ref, k, t)}: {what.format(names[r])}")
+        report.many(code, broken.count - len(broken.first))
 
 
 def goods_pass_open_nodes_only(read: Read, ref: Reference, found: Recomputed, report: Report) -> None:

@@ -157,7 +157,7 @@ def _check_terms(rows: list[tuple[int, list[Any]]], labels: tuple[str, ...], mon
         report.add("V-074", "Summary", "", "there must be a block Cost by term")
         return
     own = {**money.terms, "total": sum(money.terms.values(), np.zeros(len(labels)))}
-    seen = set()
+    seen: set[str] = set()
     for row, cells in rows[start + 1 :]:
         if not cells or str(cells[0]) not in {*own, "term"}:
             if seen:

@@ -83,7 +83,7 @@ def keyed(table: Table, names: dict[str, pd.Index], report: Report) -> Keyed:
                 "V-003", place, value, f"{column} must be one that the input names", "Plan again; never edit keys."
             )
         usable &= found >= 0
-    twice = usable & pd.DataFrame({"usable": usable, **dict(enumerate(index))}).duplicated().to_numpy()
+    twice = usable & pd.DataFrame(np.column_stack([usable, *index])).duplicated().to_numpy()
     first = next(iter(names))
     for line in np.flatnonzero(twice):
         report.add("V-004", table.place(int(line), first), table.texts(first)[line], "each row may stand only once")

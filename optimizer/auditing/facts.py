@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.case import items
+from optimizer.errors import UsageError
 
 from .calendar import Calendar, calendar
 
@@ -40,9 +41,9 @@ def texts(frame: pd.DataFrame, column: str) -> list[str]:
     return ["" if pd.isna(value) else str(value) for value in frame[column]]
 
 
-def positions(names: object, index: pd.Index) -> Ints:
+def positions(names: Iterable[str], index: pd.Index) -> Ints:
     """Row number of each name in `index`, -1 where it is not there."""
-    return index.get_indexer(pd.Index(names, dtype=object)).astype(np.int64)
+    return index.get_indexer(pd.Index(list(names), dtype=object)).astype(np.int64)
 
 
 def passes(own: Iterable[str], cell: str) -> Bools:
@@ -133,8 +134,10 @@ class Facts:
 
 
 def facts(case: Case) -> Facts:
-    """The case's sheets as arrays."""
+    """The case's sheets as arrays. Raises UsageError without a start date."""
     settings = case.settings
+    if settings.start is None:
+        raise UsageError("the case has no start date.", "Set start, e.g. --set start=2027-01-01.")
     days = calendar(settings.start, int(settings.periods), settings.period)
     return Facts(settings, days, _goods(case.skus), _sites(case.nodes, days), _places(case.regions))
 

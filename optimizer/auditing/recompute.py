@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from .reference import Reference
 from .stock import Service, order_quantity, reorder_point, spoiled_per_day
 
 CELLS = 1_000_000  # SKU x region cells of a batch: bounds the memory
+KEPT = 200  # broken cells that are remembered one by one
 LANE_TERMS = ("outbound", "late", "damage", "outage")
 SKU_TERMS = (
     "outbound", "late", "damage", "inbound", "ordering", "handling", "capital", "storage", "stocking", "spoilage",
@@ -45,6 +46,20 @@ class Shipped:
     weight: Floats  # (R, 3, T) kg/day
 
 
+@dataclass
+class Broken:
+    """The first (k, r, t) that break a rule, and how many do."""
+
+    first: list[tuple[int, int, int]] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, k: Ints, t: int, mask: Bools) -> None:
+        """The cells of a batch (B, R) that break it in period t."""
+        cells = np.argwhere(mask)
+        self.count += len(cells)
+        self.first += [(int(k[i]), int(r), t) for i, r in cells[: max(0, KEPT - len(self.first))]]
+
+
 @dataclass(frozen=True)
 class Recomputed:
     """The auditor's own figures for one placement.
@@ -59,8 +74,8 @@ class Recomputed:
     at_node: Floats  # (N, T) SKU costs at the node that causes them
     shipped: Shipped
     tallies: dict[int, Floats]  # limit row -> (2, T): parcels or units of the limit's demand; late parcels
-    unserved: list[tuple[int, int, int]]  # (k, r, t) with demand that no stocking node reaches
-    no_backup: list[tuple[int, int, int]]  # (k, r, t) that lack a backup they must have
+    unserved: Broken  # (k, r, t) with demand that no stocking node reaches
+    no_backup: Broken  # (k, r, t) that lack a backup they must have
 
     @property
     def sku_cost(self) -> float:
@@ -96,8 +111,7 @@ class Recomputation:
         by_lane = (ref.ways.count + 1, 3, self.periods)
         self.shipped = Shipped(np.zeros(by_lane), *(np.zeros(by_region) for _ in range(4)))
         self.tallies = {cut.row: np.zeros((2, self.periods)) for cut in cuts}
-        self.unserved: list[tuple[int, int, int]] = []
-        self.no_backup: list[tuple[int, int, int]] = []
+        self.unserved, self.no_backup = Broken(), Broken()
 
     def run(self) -> Recomputed:
         """All batches, all periods."""
@@ -155,12 +169,12 @@ class Recomputation:
 
     def _note_broken(self, k: Ints, t: int, needed: Bools, primary: Ints, backup: Ints) -> None:
         """Remember demand without a node in reach, and demand without the backup it must have."""
-        self.unserved += [(int(k[i]), int(r), t) for i, r in np.argwhere(needed & (primary < 0))]
+        self.unserved.add(k, t, needed & (primary < 0))
         wanted = self.ref.known.places.backup_required[None, :] & (self.ref.rules.max_nodes[k] >= 2)[:, None]
         lacking = needed & (primary >= 0) & (backup < 0) & wanted
         if lacking.any():
             lacking &= self._in_reach(k, t) >= 2
-        self.no_backup += [(int(k[i]), int(r), t) for i, r in np.argwhere(lacking)]
+        self.no_backup.add(k, t, lacking)
 
     def _in_reach(self, k: Ints, t: int) -> Floats:
         """(B, R) number of allowed nodes with a lane that carries the SKU's temperature to the region."""

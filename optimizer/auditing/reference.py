@@ -19,10 +19,21 @@ if TYPE_CHECKING:
 class Rates(Protocol):
     """The demand that the promise is about: the only thing the auditor takes from the forecast."""
 
-    mean: Floats  # (K,R,T) units/day
-    variance: Floats  # (K,R,T) units^2/day
-    level_error: Floats  # (K,)
-    parcels_per_unit: Floats  # (K,)
+    @property
+    def mean(self) -> Floats:
+        """(K, R, T) units/day."""
+
+    @property
+    def variance(self) -> Floats:
+        """(K, R, T) units^2/day."""
+
+    @property
+    def level_error(self) -> Floats:
+        """(K,) relative standard error of the SKU's level."""
+
+    @property
+    def parcels_per_unit(self) -> Floats:
+        """(K,) parcels a unit."""
 
 
 @dataclass(frozen=True)

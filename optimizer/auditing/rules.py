@@ -80,8 +80,8 @@ def touched(case: Case, known: Facts, tier: tuple[str, ...]) -> Bools:
 def tiers(case: Case, known: Facts, mean: Floats) -> tuple[str, ...]:
     """Tier of every SKU: its own, else by the share of value that SKUs of greater value make before it.
 
-    Value is demand over the horizon at cost; a SKU belongs to the first tier whose cumulative share is above that share,
-    one without value to the last tier with a share. mean (K, R, T) units/day.
+    Value is demand over the horizon at cost; a SKU belongs to the first tier whose cumulative share is above that
+    share, one without value to the last tier with a share. mean (K, R, T) units/day.
     """
     value = (mean.sum(axis=1) @ known.calendar.days) * known.goods.unit_cost
     ranked = pd.Series([float(f"{each:.12g}") for each in value])

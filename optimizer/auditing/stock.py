@@ -18,7 +18,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Measure = Callable[[Floats], Bools]
 
-SMALL_MEAN = 20.0  # discrete demand up to here
+WHOLE = 1e-9  # a mean this little above a whole number is that number
+SMALL_MEAN = 20.0 + WHOLE  # discrete demand up to here
 BEYOND = 1e15  # units; no search goes further
 SLACK = 1e-9  # a service level counts as met from this far below, as missed from this far above
 
@@ -82,7 +83,7 @@ def _negative_binomial(level: Floats, mean: Floats, variance: Floats) -> tuple[F
     size, failure = mean * mean / (variance - mean), (variance - mean) / variance
     above = special.betainc(level + 1.0, size, failure)
     at_least = np.where(level > 0, special.betainc(np.maximum(level, 1.0), size + 1.0, failure), 1.0)
-    return above, mean * at_least - level * above
+    return np.asarray(above, dtype=float), np.asarray(mean * at_least - level * above, dtype=float)
 
 
 def _gamma(level: Floats, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
@@ -100,6 +101,11 @@ class Service:
         self.constant = is_constant(mean, variance)
         self.smooth = ~self.constant & (mean > SMALL_MEAN)
 
+    def only(self, rows: NDArray[np.int64]) -> Service:
+        """Some of the rows."""
+        figures = (self.mean[rows], self.variance[rows], self.quantity[rows], self.level[rows])
+        return Service(*figures, self.fill[rows])
+
     def met(self, reorder: Floats, slack: float = 0.0) -> Bools:
         """Does reorder point `reorder` meet the service measure (with `slack` as a share of the promise)?"""
         level = np.maximum(reorder + np.where(self.smooth, 1e-6, 0.0), self.mean * self.smooth)
@@ -110,7 +116,7 @@ class Service:
 
     def floor(self) -> Floats:
         """The smallest integer a reorder point may be: it covers the mean."""
-        return np.ceil(self.mean - np.where(self.smooth, 1e-6, 0.0))
+        return np.ceil(self.mean - np.where(self.smooth, 1e-6, WHOLE))
 
     def smallest(self) -> Floats:
         """Smallest reorder point that covers the mean and meets the measure, by doubling and bisection."""
@@ -141,8 +147,7 @@ def reorder_point(service: Service, written: Floats | None = None) -> Floats:
     out, doubtful = written.copy(), ~service.confirms(np.nan_to_num(written, nan=-1.0))
     if doubtful.any():
         rows = np.flatnonzero(doubtful)
-        parts = (service.mean, service.variance, service.quantity, service.level, service.fill)
-        out[rows] = Service(*(part[rows] for part in parts)).smallest()
+        out[rows] = service.only(rows).smallest()
     return out
 
 

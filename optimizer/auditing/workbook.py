@@ -16,53 +16,36 @@ HEADER_DEPTH = 8  # rows in which the header of a sheet is looked for
 MOST_MB = 4000.0  # unpacked size of a plan workbook that is opened
 TEXT, NUMBER = "text", "number"
 
+
+def _columns(texts: str, numbers: str) -> dict[str, str]:
+    return dict.fromkeys(texts.split(), TEXT) | dict.fromkeys(numbers.split(), NUMBER)
+
+
 CONTRACT: Mapping[str, Mapping[str, str]] = {
-    "Placement": {
-        **dict.fromkeys(("sku", "tier", "node", "period", "role", "regions_served"), TEXT),
-        **dict.fromkeys(("units_per_day", "average_stock", "peak_stock", "volume_m3", "value", "cost"), NUMBER),
-    },
-    "Replenishment": {
-        **dict.fromkeys(("sku", "node", "period", "source", "service_measure", "order_by"), TEXT),
-        **dict.fromkeys(
-            (
-                "demand_per_day", "sd_per_day", "lead_time_days", "lead_time_sd", "review_days", "service_level", "safety_stock",
-                "reorder_point", "order_quantity", "order_up_to", "on_hand", "on_order", "order_now",
-            ),
-            NUMBER,
-        ),
-    },
-    "Actions": {
-        **dict.fromkeys(("action", "sku", "from", "to", "ship_by"), TEXT),
-        **dict.fromkeys(("quantity", "value"), NUMBER),
-    },
-    "Regions": {
-        **dict.fromkeys(
-            ("region", "temperature", "period", "primary_node", "primary_carrier", "backup_node", "backup_carrier"), TEXT
-        ),
-        **dict.fromkeys(("days", "promise", "on_time_share", "extra_cost_of_backup", "parcels_per_day"), NUMBER),
-        **dict.fromkeys(("primary_share", "no_backup_share"), NUMBER),
-    },
-    "Nodes": {
-        **dict.fromkeys(("node", "type", "period", "status"), TEXT),
-        **dict.fromkeys(
-            (
-                "ambient_used_m3", "chilled_used_m3", "frozen_used_m3", "ambient_room_m3", "chilled_room_m3", "frozen_room_m3",
-                "surge_used_m3", "surge_room_m3", "units_per_day", "units_per_day_limit", "skus", "skus_limit", "units", "value",
-                "sku_cost", "fixed_cost", "opening_cost", "surge_cost", "cost",
-            ),
-            NUMBER,
-        ),
-    },
-    "Limits": {
-        **dict.fromkeys(("limit", "measure", "sense", "period"), TEXT),
-        **dict.fromkeys(("used", "amount", "slack", "penalty"), NUMBER),
-    },
-    "Changes": {
-        **dict.fromkeys(("sku", "tier", "node", "change"), TEXT),
-        **dict.fromkeys(("on_hand", "on_order", "average_stock", "value"), NUMBER),
-    },
-    "Findings": dict.fromkeys(("code", "severity", "place", "value", "expectation", "remedy"), TEXT),
-}  # fmt: skip
+    "Placement": _columns(
+        "sku tier node period role regions_served",
+        "units_per_day average_stock peak_stock volume_m3 value cost",
+    ),
+    "Replenishment": _columns(
+        "sku node period source service_measure order_by",
+        "demand_per_day sd_per_day lead_time_days lead_time_sd review_days service_level safety_stock reorder_point "
+        "order_quantity order_up_to on_hand on_order order_now",
+    ),
+    "Actions": _columns("action sku from to ship_by", "quantity value"),
+    "Regions": _columns(
+        "region temperature period primary_node primary_carrier backup_node backup_carrier",
+        "days promise on_time_share extra_cost_of_backup parcels_per_day primary_share no_backup_share",
+    ),
+    "Nodes": _columns(
+        "node type period status",
+        "ambient_used_m3 chilled_used_m3 frozen_used_m3 ambient_room_m3 chilled_room_m3 frozen_room_m3 surge_used_m3 "
+        "surge_room_m3 units_per_day units_per_day_limit skus skus_limit units value sku_cost fixed_cost opening_cost "
+        "surge_cost cost",
+    ),
+    "Limits": _columns("limit measure sense period", "used amount slack penalty"),
+    "Changes": _columns("sku tier node change", "on_hand on_order average_stock value"),
+    "Findings": _columns("code severity place value expectation remedy", ""),
+}
 OTHER_SHEETS = ("Summary", "Run")
 
 
@@ -117,7 +100,7 @@ class PlanBook:
 
 
 def read_plan(path: str | Path) -> PlanBook:
-    """Read a plan workbook. Raises UsageError, InputInvalid or FileRefused when it is no workbook that may be opened."""
+    """Read a plan workbook. Raises UsageError, InputInvalid or FileRefused when it may not be opened."""
     import fastexcel
 
     from optimizer.reading.archive import inspect
@@ -154,7 +137,8 @@ def _parts(names: list[str], wanted: str) -> list[str]:
 
 def _table(reader: Any, names: list[str], wanted: str) -> Table:
     """A table from all its parts; empty when there is none or its header is not found."""
-    frames, letters = [], {}
+    frames: list[pd.DataFrame] = []
+    letters: dict[str, str] = {}
     for name in _parts(names, wanted):
         header, columns = _header(reader, name, set(CONTRACT[wanted]))
         if not columns:
@@ -190,7 +174,8 @@ def _frame(reader: Any, name: str, header: int, columns: dict[str, int], kinds: 
         out[column] = (
             np.array(series.fill_null("").to_list(), dtype=object) if text else series.to_numpy().astype(float)
         )
-    frame = pd.DataFrame(out).assign(**{SHEET: name, ROW: np.arange(header + 2, header + 2 + sheet.height)})
+    frame = pd.DataFrame(out)
+    frame[SHEET], frame[ROW] = name, np.arange(header + 2, header + 2 + sheet.height)
     blank = frame[list(columns)].replace("", np.nan).isna().all(axis=1)
     return frame[~blank]
 
