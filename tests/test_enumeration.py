@@ -148,3 +148,11 @@ def test_windows_that_close_the_only_node() -> None:
     closed = replace(instance, available=shut, allowed=instance.allowed & shut[None])
     assert enumerate_optimum(closed) is None
     assert solve(closed, gap=1e-9).status == "infeasible"
+
+
+def test_more_nodes_than_bits_in_a_machine_word() -> None:
+    """With 70 nodes, one per SKU and nothing scarce, each SKU goes to the node that is cheapest for it alone."""
+    for seed in range(4):
+        instance = tiny(8000 + seed, 3, 70, 2, 1, **dict.fromkeys(SWITCHES, False))
+        ones = np.ones(3, dtype=np.int64)
+        check(replace(instance, min_nodes=ones, max_nodes=ones))
