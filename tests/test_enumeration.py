@@ -156,3 +156,13 @@ def test_more_nodes_than_bits_in_a_machine_word() -> None:
         instance = tiny(8000 + seed, 3, 70, 2, 1, **dict.fromkeys(SWITCHES, False))
         ones = np.ones(3, dtype=np.int64)
         check(replace(instance, min_nodes=ones, max_nodes=ones))
+
+
+def test_nodes_far_apart_in_the_list() -> None:
+    """With 60 nodes of which a SKU may use three, far apart in the list, sets and changes between them stay distinct."""
+    for seed in range(4):
+        off = dict.fromkeys(SWITCHES, False)
+        instance = tiny(9000 + seed, 2, 60, 2, 2, **(off | {"in_force": True}))
+        few = np.isin(np.arange(60), (0, 57, 59))
+        most = np.full(2, 3, dtype=np.int64)
+        check(replace(instance, allowed=instance.allowed & few[None, :, None], max_nodes=most))
