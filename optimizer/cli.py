@@ -15,7 +15,7 @@ import click
 
 from . import __version__
 from .console import Talk, counted, json_line, use_utf8
-from .errors import NodewiseError
+from .errors import Finding, NodewiseError
 
 INPUT = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -213,7 +213,7 @@ def _explained(command: str, talk: Talk, error: NodewiseError | KeyboardInterrup
     from .errors import Interrupted
 
     known = error if isinstance(error, NodewiseError) else Interrupted("stopped.")
-    findings = getattr(known, "findings", ())
+    findings: tuple[Finding, ...] = tuple(getattr(known, "findings", ()))
     talk.findings(findings)
     told = bool(findings) and str(findings[0]) in known.message  # the message is the first finding, printed above
     talk.complain(f"nodewise {command}: " + (f"{counted(findings)}. {known.remedy}".strip() if told else str(known)))

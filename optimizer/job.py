@@ -223,7 +223,7 @@ def stoppable() -> Iterator[Stop]:
     try:
         yield stop
     except (KeyboardInterrupt, Interrupted) as fault:
-        message = fault.message if isinstance(fault, Interrupted) else "stopped before a plan was found."
+        message = fault.message if isinstance(fault, Interrupted) else "stopped before the plan was published."
         raise (Terminated if stop.terminated else Interrupted)(message) from fault
     finally:
         for number, handler in former.items():

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ROOT / "tests" / "benchmarks"  # programs with needs of their own; only their tests are collected
+collect_ignore = [str(file) for file in BENCHMARKS.glob("*.py") if not file.name.startswith("test_")]
 
 
 @pytest.fixture(scope="session")
