@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models import columns, network
+from models.catalogue import Catalogue
 from models.column_generation import solve
 from models.evaluation import evaluate
 from models.instance import Instance
 from models.outcome import Outcome
 
-from .enumeration import Optimum, enumerate_optimum
+from .enumeration import Optimum, Rows, enumerate_optimum, sku_paths
 from .instances import SWITCHES, tiny
 
 CERTIFIED = 1e-4  # a search that stalls above the gap of 1e-9 it is asked for must still certify this much
@@ -158,11 +160,42 @@ def test_more_nodes_than_bits_in_a_machine_word() -> None:
         check(replace(instance, min_nodes=ones, max_nodes=ones))
 
 
+def cheapest_by_pricing(instance: Instance) -> dict[str, float]:
+    """What pricing says each SKU's cheapest path costs when nothing is scarce."""
+    rows = columns.Rows(instance, network.compile_model(network.build(instance)))
+    catalogue = Catalogue(instance, rows)
+    priced = catalogue.price(rows.prices(np.zeros(len(rows)), None))
+    return {instance.skus[k]: float(cost) for k, cost in zip(catalogue.choosers, priced.cost, strict=True)}
+
+
+def cheapest_by_enumeration(instance: Instance) -> dict[str, float]:
+    """The same by trying every path."""
+    rows = Rows(instance)
+    paths = [sku_paths(instance, rows, k) for k in range(len(instance.skus))]
+    return {name: min((p.cost for p in path), default=np.inf) for name, path in zip(instance.skus, paths, strict=True)}
+
+
+def test_the_cheapest_path_of_every_sku() -> None:
+    """Pricing over sets and periods finds what trying every path of sets finds."""
+    for seed in range(60):
+        instance = tiny(9500 + seed, 4, 3, 3, 3, lane_gaps=False, backup=False, hard_limits=False, soft_limits=False)
+        truth = cheapest_by_enumeration(instance)
+        if np.inf in truth.values():
+            continue
+        for sku, cost in cheapest_by_pricing(instance).items():
+            assert cost == pytest.approx(truth[sku], rel=1e-9), (seed, sku)
+
+
 def test_nodes_far_apart_in_the_list() -> None:
-    """With 60 nodes of which a SKU may use three, far apart in the list, sets and changes between them stay distinct."""
+    """Of 60 nodes only 0 is there at first, then two are asked for: adding 59 is one change of 50, however far off."""
+    off = dict.fromkeys(SWITCHES, False)
+    places = np.arange(60)
+    allowed = np.stack([places == 0, np.isin(places, (0, 57, 59))], axis=1)
+    two = np.full(2, 2, dtype=np.int64)
     for seed in range(4):
-        off = dict.fromkeys(SWITCHES, False)
-        instance = tiny(9000 + seed, 2, 60, 2, 2, **(off | {"in_force": True}))
-        few = np.isin(np.arange(60), (0, 57, 59))
-        most = np.full(2, 3, dtype=np.int64)
-        check(replace(instance, allowed=instance.allowed & few[None, :, None], max_nodes=most))
+        instance = tiny(9000 + seed, 2, 60, 2, 2, **off)
+        spread = {"allowed": instance.allowed & allowed, "min_nodes": two, "max_nodes": two}
+        instance = replace(instance, **spread, change_cost_in=50.0, change_cost_out=20.0)
+        truth = cheapest_by_enumeration(instance)
+        assert cheapest_by_pricing(instance) == pytest.approx(truth, rel=1e-9), seed
+        check(instance)

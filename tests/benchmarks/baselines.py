@@ -29,6 +29,9 @@ class Baseline:
 
     @property
     def own_gap(self) -> float:
+        """(objective - bound) / objective of the baseline's own model; inf without a plan."""
+        if not np.isfinite(self.own_objective):
+            return np.inf
         return (self.own_objective - self.own_bound) / max(abs(self.own_objective), 1e-9)
 
 
