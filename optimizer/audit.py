@@ -26,7 +26,8 @@ def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tupl
 
     Raises UsageError, InputInvalid or FileRefused when the plan is no workbook that may be opened.
     """
-    from .auditing.check_run import check_input, check_settings, with_overrides
+    from .auditing.check_run import check_findings, check_input, check_settings, with_overrides
+    from .auditing.promises import check_promises
     from .auditing.report import Report
     from .auditing.workbook import read_plan
 
@@ -41,8 +42,7 @@ def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tupl
     settings = with_overrides(case, book.settings, report)
     check_input(book.run, case, report)
     check_settings(book.settings, settings, report)
-    from .auditing.promises import check_promises
-
+    check_findings(book, case, report)
     check_promises(book, replace(case, settings=settings), rates, report)
     return report.findings()
 

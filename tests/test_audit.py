@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 
 from optimizer.audit import audit, effective_settings
+from optimizer.auditing.codes import CODES
 from optimizer.case import Case
 from optimizer.errors import FileRefused, Finding, InputInvalid, UsageError
 from optimizer.writing.workbook import write
@@ -460,10 +461,19 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, case: Case) -> None:
             audit(tmp_path / name, case)
 
 
-def test_every_code_has_a_test_that_provokes_it() -> None:
-    """Each code of the auditor stands in one of its tests, so that no check can be dead."""
+def test_a_finding_that_is_kept_quiet(written: Path, case: Case) -> None:
+    """What reading found must stand in the plan; a plan that does not tell it is found."""
+    repair = Finding("K-001", "repair", "SKUs!A7", "7", "text", "Format the column as text.")
+    assert codes(audit(written, replace(case, findings=(repair,)))) == {"V-090"}
+
+
+def test_every_code_has_a_meaning_and_a_test_that_provokes_it() -> None:
+    """Each code of the auditor is explained, and stands in one of its tests, so that no check can be dead."""
     root = Path(__file__).parents[1]
-    source = "".join(path.read_text() for path in [*root.glob("optimizer/auditing/*.py"), root / "optimizer/audit.py"])
+    paths = list(root.glob("optimizer/auditing/check_*.py"))
+    paths += [root / "optimizer/audit.py", root / "optimizer/auditing/decisions.py"]
+    used = set(re.findall(r"V-\d{3}", "".join(path.read_text() for path in paths)))
+    assert used == set(CODES)
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_audit*.py"))
-    used = set(re.findall(r"V-\d{3}", source))
-    assert used - set(re.findall(r"V-\d{3}", tests)) == set()
+    provoked = set(re.findall(r"V-\d{3}", re.sub(r"PLACEMENT_RULES = .*", "", tests)))
+    assert used - provoked == set()

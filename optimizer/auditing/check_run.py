@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +80,15 @@ def check_input(run: Mapping[str, Line], case: Case, report: Report) -> None:
             report.add(
                 "V-006", line.place, line.value, f"the input's {name} is {own}", "The input has changed: plan again."
             )
+
+
+def check_findings(book: PlanBook, case: Case, report: Report) -> None:
+    """Every finding of the input is told in the plan, so that nobody takes a repaired cell for a right one."""
+    table = book.tables["Findings"]
+    told = Counter(zip(table.texts("code"), table.texts("place"), strict=True))
+    for (code, place), count in Counter((one.code, one.place) for one in case.findings).items():
+        if told[code, place] < count:
+            report.add("V-090", "Findings", told[code, place], f"{code} at {place} must stand there {count} times")
 
 
 @dataclass(frozen=True)
