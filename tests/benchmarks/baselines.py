@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 
+import highspy
 import numpy as np
 
 from models.evaluation import evaluate
@@ -37,6 +38,7 @@ class Baseline:
 
 def run(name: str, instance: Instance, gap: float, time_limit: float) -> Baseline:
     """Coefficients, model, HiGHS within `time_limit` seconds in all, then the exact cost of the plan."""
+    highspy.Highs.resetGlobalScheduler(True)  # HiGHS refuses another number of threads than its first
     started = time.perf_counter()
     book = textbook(instance)
     coefficients = time.perf_counter() - started
@@ -46,6 +48,7 @@ def run(name: str, instance: Instance, gap: float, time_limit: float) -> Baselin
     stocked, opened, objective, bound = solve(max(1.0, time_limit - built))
     stages = {"coefficients": coefficients, "build": built - coefficients}
     stages["solve"] = time.perf_counter() - started - built
+    highspy.Highs.resetGlobalScheduler(True)
     if stocked is None or opened is None:
         return Baseline(stages, np.inf, bound)
     cost, broken = recosted(instance, stocked, opened)

@@ -68,8 +68,8 @@ def build(book: Textbook, gap: float) -> Callable[[float], Chosen]:
         solver = highspy.Highs()
         for option, value in {"output_flag": False, "mip_rel_gap": gap, "time_limit": seconds, "threads": 2}.items():
             solver.setOptionValue(option, value)
-        solver.passModel(lp)
-        solver.run()
+        if highspy.HighsStatus.kError in (solver.passModel(lp), solver.run()):
+            raise RuntimeError("HiGHS refused the textbook model")
         info = solver.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None, None, np.inf, info.mip_dual_bound

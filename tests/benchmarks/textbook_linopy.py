@@ -33,10 +33,9 @@ class _Arrays:
 def build(book: Textbook, gap: float) -> Callable[[float], Chosen]:
     """Whole-array constraints, as in linopy's own examples; an absent variable counts as zero."""
     model, a = linopy.Model(), _Arrays(book)
-    _variables(model, a, book)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # newer versions announce that absence will one day spread instead
-        for rules in (_serving, _placement, _nodes, _cost):
+        for rules in (_variables, _serving, _placement, _nodes, _cost):
             rules(model, a, book)
 
     def solve(seconds: float) -> Chosen:
