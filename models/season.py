@@ -23,8 +23,8 @@ def seasons(category: Ints, count: int, day: Ints, quantity: Floats, since: int,
     """Indices (count + 1, 12) by category and calendar month; the last row is for blank categories: the whole trade.
 
     ``category``, ``day``, ``quantity`` are per order line (category -1 = blank). The logarithm of units per day in each
-    month is regressed on a straight line and twelve month effects, the effects with a ridge (Hoerl & Kennard 1970) of
-    one prior year without season, so that a growing trade is not mistaken for a season.
+    month, less a straight line of growth, is regressed on twelve month effects with a ridge (Hoerl & Kennard 1970) of
+    one prior year without season. Growth is read off like months, so that neither is mistaken for the other.
     """
     flat = np.ones((count + 1, 12))
     if until - since + 1 < LEAST_DAYS:
@@ -50,14 +50,25 @@ def seasons(category: Ints, count: int, day: Ints, quantity: Floats, since: int,
 
 
 def _month_effects(rate: Floats, month: Ints) -> Floats:
-    """Ridge estimate (rows, 12) of the month indices from rates (rows, months)."""
-    time = month - month.mean()
+    """Ridge estimate (rows, 12) of the month indices from rates (rows, months); ``month`` holds consecutive numbers."""
+    level = np.log(rate)
+    steady = level - _growth(level)[:, None] * (month - month.mean())
     dummies = (month[:, None] % 12 == np.arange(12)).astype(float)
-    design = np.column_stack([np.ones(month.size), time, dummies])
-    penalty = np.diag([0.0, 0.0] + [RIDGE] * 12)
-    effects = np.linalg.solve(design.T @ design + penalty, design.T @ np.log(rate).T)[2:].T
+    design = np.column_stack([np.ones(month.size), dummies])
+    penalty = np.diag([0.0] + [RIDGE] * 12)
+    effects = np.linalg.solve(design.T @ design + penalty, design.T @ steady.T)[1:].T
     index = np.exp(effects)
     return np.asarray(index / index.mean(axis=1, keepdims=True))
+
+
+def _growth(level: Floats) -> Floats:
+    """Growth (rows,) per month of log rates (rows, months): the mean over all pairs of months a year apart.
+
+    In a single year no month comes twice: there the last stands for the one before the first. A line fitted through
+    that year would take a season that peaks at its end for growth, and forecast a multiple of the peak.
+    """
+    lag = min(12, level.shape[1] - 1)
+    return np.asarray((level[:, lag:] - level[:, :-lag]).mean(axis=1) / lag)
 
 
 def season_over(index: Floats, first: Ints, days: Ints) -> Floats:

@@ -387,6 +387,19 @@ def test_growth_is_not_a_season() -> None:
         assert season_index(months, 1.05 ** number.to_numpy()) == pytest.approx(np.ones(12))
 
 
+def test_the_month_after_a_peak_is_no_multiple_of_it() -> None:
+    """One year that starts at the end of a peak and ends in the next, higher one: its first and last month are alike.
+
+    Growth is ln(80 / 20) over the eleven months between January and December, so both lie on one line and differ by it
+    alone; a line fitted through the summer would lift January over the December peak.
+    """
+    dates = pd.DatetimeIndex(month_days(12))
+    rate = np.array([20, 5, 1, 1, 1, 1, 2, 5, 10, 40, 60, 80])[dates.month - 1]
+    index = season_index(12, rate.astype(float))
+    assert index[0] == pytest.approx(index[11])
+    assert index[0] > 2 * index[5]
+
+
 def test_no_season_from_less_than_a_year() -> None:
     """Eleven months, the last twice as high: no index at all."""
     dates = pd.DatetimeIndex(month_days(11))
