@@ -44,7 +44,8 @@ def good() -> dict[str, Rows]:
              "open_from", "open_until", "capabilities", "lead_time_days"],
             ["HUB", "central", "open", 41, -88, None, 20, None, None, None, None, "coldchain", 10],
             ["EAST", "regional", None, 40.7, -74, 50, 5, 200, "HUB", None, None, "coldchain; kitting", None],
-            ["POP", "popup", "candidate", 34, -118, 30, None, 100, "HUB", day("2026-11-01"), day("2026-12-31"), None, 2],
+            ["POP", "popup", "candidate", 34, -118, 30, None, 100, "HUB", day("2026-11-01"), day("2026-12-31"),
+             None, 2],
         ],
         "Regions": [
             ["region", "lat", "lon", "postcodes", "promise_days", "backup_required"],
@@ -52,7 +53,8 @@ def good() -> dict[str, Rows]:
             ["S", 33, -84, "2, 30", 4, None],
         ],
         "Lanes": [
-            ["node", "region", "carrier", "cost_per_parcel", "cost_per_kg", "transit_days", "on_time_rate", "temperatures"],
+            ["node", "region", "carrier", "cost_per_parcel", "cost_per_kg", "transit_days", "on_time_rate",
+             "temperatures"],
             ["HUB", "N", "UPS", 5, 1, 2, 0.97, "ambient chilled"],
             ["HUB", "S", "UPS", 7, None, 3, None, None],
         ],

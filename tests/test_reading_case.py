@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -218,14 +219,14 @@ def test_a_pair_without_places_has_no_lane(tmp_path: Path) -> None:
 def test_zones_rise_with_distance() -> None:
     """No zone is cheaper or faster than a nearer one, and the last has no end."""
     rows = [(z.up_to_km, z.cost_per_parcel, z.cost_per_kg, z.transit_days) for z in ZONES]
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert all(x <= y for x, y in zip(before, after, strict=True))
     assert rows[-1][0] == math.inf
     assert math.isnan(estimate(distance_km(*(pd.Series([math.nan]).to_numpy(),) * 4))["transit_days"][0])
 
 
 def test_unreachable_demand_is_proved_infeasible(tmp_path: Path) -> None:
-    """TEA (chilled) is wanted in S at 4 units in 60 days, and no lane to S carries chilled goods: exit 4, with the amount."""
+    """TEA (chilled) is wanted in S, 4 units in 60 days, and no lane brings chilled goods there: exit 4."""
     sheets = good()
     for row in sheets["Nodes"][1:]:
         row[3] = None  # no place, no estimate

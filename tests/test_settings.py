@@ -60,7 +60,7 @@ def test_a_value_that_does_not_fit_is_refused(name: str, value: Any) -> None:
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     """A misspelt setting is never silently ignored."""
-    with pytest.raises(UsageError, match='unknown setting "perods".*Did you mean "periods"'):
+    with pytest.raises(UsageError, match=r'unknown setting "perods".*Did you mean "periods"'):
         Settings().with_values(perods=3)
 
 

@@ -56,7 +56,7 @@ def _whole_rows(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         piece = rest + chunk
-        cut = piece.rfind(b"</row>") + 6 if b"</row>" in piece else 0
+        cut = max(piece.rfind(end) + len(end) if end in piece else 0 for end in (b"</row>", b":row>"))
         rest = piece[cut:]
         if cut:
             yield piece[:cut]
