@@ -14,6 +14,7 @@ import pytest
 from optimizer import errors
 from optimizer.job import Terminated
 
+from . import small
 from .imports import ROOT
 from .readme import README, commands, current, pieces
 
@@ -64,9 +65,9 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
         assert run.returncode == 0, f"{line}\n{run.stdout}\n{run.stderr}"
 
 
-def test_the_python_blocks_run(tmp_path: Path, example: Path) -> None:
+def test_the_python_blocks_run(tmp_path: Path) -> None:
     """The notebook API works as the README shows it; a constraint added never saves below the bound without it."""
-    shutil.copy(example, tmp_path / "my_brand.xlsx")
+    small.write(tmp_path / "my_brand.xlsx", small.sheets())
     blocks = pieces(TEXT, "python")
     script = "\n".join([*blocks, "assert fewer.cost >= plan.bound", "assert len(plan.placement) > 0"])
     run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
