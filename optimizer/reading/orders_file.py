@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +47,22 @@ def read_orders_file(path: Path, max_unpacked_mb: float, report: Report) -> RawL
 
 def _gzip_size(path: Path, max_unpacked_mb: float) -> None:
     """Refuse a gzip file that would unpack to more than the limit (F-008); sizes come from the stream itself."""
-    packed, size, limit = path.stat().st_size, 0, max_unpacked_mb * MB * 4  # text unpacks leaner than a sheet's XML
+    packed, limit = path.stat().st_size, max_unpacked_mb * MB * 4  # text unpacks leaner than a sheet's XML
     try:
-        with gzip.open(path) as stream:
-            while piece := stream.read(4 * MB):
-                size += len(piece)
-                if size > limit or (size > SMALL_PART and size > MOST_RATIO * packed):
-                    raise refused("F-008", path, f"would unpack to over {size / MB:,.0f} MB", "Split the file.")
+        for size in _unpacked_sizes(path):
+            if size > limit or (size > SMALL_PART and size > MOST_RATIO * packed):
+                raise refused("F-008", path, f"would unpack to over {size / MB:,.0f} MB", "Split the file.")
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise invalid("F-005", path, "is damaged or cut off", "Copy it again.") from None
+
+
+def _unpacked_sizes(path: Path) -> Iterator[int]:
+    """The running unpacked size of a gzip file."""
+    size = 0
+    with gzip.open(path) as stream:
+        while piece := stream.read(4 * MB):
+            size += len(piece)
+            yield size
 
 
 def _text_head(path: Path, packed: bool) -> str:
