@@ -31,20 +31,20 @@ CENTRAL = "NHP"
 # node, type, name, lat, lon, status, from, until, fed by, lead time, its sd, rent a month, opening, per unit, per m3 month
 NODES = (
     (CENTRAL, "central", "Northampton", 52.2405, -0.9027, "open", None, None, None, 21, 5, 9_000, 0, 0.08, 9.0),
-    ("MAN", "regional", "Manchester", 53.4808, -2.2426, "open", None, None, CENTRAL, 2, 0.5, 2_500, 0, 0.10, 10.0),
-    ("DUB", "regional", "Dublin", 53.3498, -6.2603, "candidate", None, None, CENTRAL, 4, 1, 900, 600, 0.11, 11.0),
-    ("VNL", "regional", "Venlo", 51.3704, 6.1724, "candidate", None, None, CENTRAL, 4, 1, 1_200, 900, 0.09, 9.5),
-    ("LEJ", "regional", "Leipzig", 51.3397, 12.3731, "candidate", None, None, "VNL", 2, 0.5, 900, 700, 0.09, 9.0),
-    ("LYS", "regional", "Lyon", 45.7640, 4.8357, "candidate", None, None, "VNL", 2, 1, 900, 700, 0.10, 10.0),
+    ("MAN", "regional", "Manchester", 53.4808, -2.2426, "open", None, None, CENTRAL, 2, 0.5, 800, 0, 0.10, 10.0),
+    ("DUB", "regional", "Dublin", 53.3498, -6.2603, "candidate", None, None, CENTRAL, 4, 1, 150, 300, 0.11, 11.0),
+    ("VNL", "regional", "Venlo", 51.3704, 6.1724, "candidate", None, None, CENTRAL, 4, 1, 250, 400, 0.09, 9.5),
+    ("LEJ", "regional", "Leipzig", 51.3397, 12.3731, "candidate", None, None, "VNL", 2, 0.5, 150, 300, 0.09, 9.0),
+    ("LYS", "regional", "Lyon", 45.7640, 4.8357, "candidate", None, None, "VNL", 2, 1, 150, 300, 0.10, 10.0),
     ("BHM", "popup", "Birmingham Christmas market", 52.4862, -1.8904, "candidate", date(2011, 12, 1),
-     date(2011, 12, 31), CENTRAL, 1, 0.5, 1_500, 800, 0.16, 14.0),
+     date(2011, 12, 31), CENTRAL, 1, 0.5, 300, 300, 0.16, 14.0),
 )  # fmt: skip
 NODE_COLUMNS = (
     "node", "type", "name", "lat", "lon", "status", "open_from", "open_until", "replenished_from", "lead_time_days",
     "lead_time_sd", "fixed_cost_per_month", "opening_cost", "handling_cost_per_unit", "storage_cost_per_m3_month",
 )  # fmt: skip
-ROOM_DAYS = {CENTRAL: 75.0, "MAN": 12.0, "DUB": 4.0, "VNL": 8.0, "LEJ": 4.0, "LYS": 4.0, "BHM": 3.0}  # of all sales
-BUDGET_DAYS = 60.0  # of all sales, at cost
+ROOM_DAYS = {CENTRAL: 92.0, "MAN": 12.0, "DUB": 4.0, "VNL": 8.0, "LEJ": 4.0, "LYS": 4.0, "BHM": 3.0}  # of all sales
+BUDGET_DAYS = 97.0  # of all sales, at cost
 
 ROADS = (
     Road("economy", per_parcel=4.2, per_parcel_km=0.004, per_kg=0.18, per_kg_km=0.0005, days=((500, 2), (1200, 4)),
@@ -72,6 +72,7 @@ def given(shared: Path, skus: int | None = None, since: date | None = None) -> G
         "Regions": regions,
         "Lanes": lanes(NODES, regions, ROADS, up_to_km=EUROPE_KM),
         "Campaigns": _campaigns(),
+        "Tiers": _tiers(),
         "Limits": _limits(),
     }
     whole = skus is None and since is None
@@ -129,9 +130,18 @@ def _regions(folder: Path) -> pd.DataFrame:
 
 def _campaigns() -> pd.DataFrame:
     return pd.DataFrame(
-        [("CHRISTMAS", date(2011, 12, 1), date(2011, 12, 18), "Christmas", 1.3)],
+        [("CHRISTMAS", date(2011, 12, 1), date(2011, 12, 18), "Christmas", 1.1)],
         columns=["campaign", "from", "until", "category", "uplift"],
     )
+
+
+def _tiers() -> pd.DataFrame:
+    """A long lead time and a growing trade: service a little below the defaults; B items may be spread all year."""
+    return pd.DataFrame(
+        [("A", 0.80, 1, 4, "any", "always", 0.95), ("B", 0.95, 1, 2, "any", "always", 0.92),
+         ("C", 1.00, 1, 1, "central", "always", 0.85)],
+        columns=["tier", "share_of_value", "min_nodes", "max_nodes", "node_types", "staged", "service_level"],
+    )  # fmt: skip
 
 
 def _limits() -> pd.DataFrame:
