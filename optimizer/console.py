@@ -102,7 +102,7 @@ class _Moving:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._line = "reading"
+        self._line = "starting"
 
     def hear(self, progress: Progress) -> None:
         self._line = progress_line(progress)
@@ -117,13 +117,15 @@ class _Moving:
 
 def _plain_listener(say: Callable[[str], None]) -> Callable[[Progress], None]:
     """Prints a line when the stage changes, and else at most every ``PLAIN_EVERY`` seconds."""
-    last: list[tuple[str, float]] = []
+    began = time.monotonic()
+    last = ("", began)
 
     def hear(progress: Progress) -> None:
-        if last and last[0][0] == progress.stage and progress.seconds - last[0][1] < PLAIN_EVERY:
-            return
-        last[:] = [(progress.stage, progress.seconds)]
-        say(f"{progress.seconds:7.1f} s  {progress_line(progress)}")
+        nonlocal last
+        now = time.monotonic()
+        if last[0] != progress.stage or now - last[1] >= PLAIN_EVERY:
+            last = (progress.stage, now)
+            say(f"{now - began:7.1f} s  {progress_line(progress)}")
 
     return hear
 

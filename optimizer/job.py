@@ -72,12 +72,16 @@ def make_plan(request: Request, progress: Callable[[Progress], None] | None = No
     Raises NodewiseError whenever there is no plan to show: UsageError, InputInvalid, InfeasibleCase, NoPlanInTime,
     AuditFailed, WriteFailed, Busy, InputChanged, Interrupted ...
     """
-    from .planning import plan
+    from .planning import plan, stage
 
+    tell = progress or (lambda _: None)
     check_paths(request)
     with stoppable() as stop, locked(request.out), explained(request):
+        tell(stage("reading"))
         case = read_case(request.source, request.orders, request.settings, request.strict)
-        return _publish(request, plan(case, progress=progress), stop)
+        made = plan(case, progress=progress)
+        tell(stage("writing"))
+        return _publish(request, made, stop)
 
 
 @contextmanager

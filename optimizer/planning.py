@@ -9,26 +9,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
+from .relief import relief_text
 
 if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
 
     from models.demand import DemandRates
     from models.instance import Instance
-    from models.outcome import Outcome, Progress, Relief
+    from models.outcome import Outcome, Progress
 
     from .case import Case
     from .plan import Plan
     from .settings import Settings
 
 Listener = Callable[["Progress"], None]
-SHOWN_RELIEF = 5  # lines of relief in the message
 USED_IN_READING = ("start", "period", "returns", "max_qty", "max_unpacked_mb", "accepted_outliers")  # and default_*
-SPACES = {
-    "room": "space at {where}", "units_per_day": "units per day at {where}", "max_skus": "SKU slots at {where}",
-    "budget": "the budget", "surge": "surge space at {where}", "lane": "parcels per day on {where}",
-    "nodes": "open nodes {where}",
-}  # fmt: skip
 
 
 def plan(case: Case, *, progress: Listener | None = None, **settings: Any) -> Plan:
@@ -90,6 +85,8 @@ class Planner:
         from .plan import Plan
 
         began = time.perf_counter()
+        if progress is not None:
+            progress(stage("demand"))
         outcome = self._outcome(progress)
         if outcome.stocked is None or outcome.open is None or outcome.surge is None:
             raise no_plan(outcome, self.case.settings.time_limit)
@@ -134,14 +131,8 @@ def overridden(settings: Settings, values: Mapping[str, Any]) -> Settings:
 def no_plan(outcome: Outcome, time_limit: float) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
     """Why a solve ended without a plan, as the error to raise."""
     if outcome.status == "infeasible":
-        lines = [relief_line(relief) for relief in outcome.relief]
-        rest = len(lines) - SHOWN_RELIEF
-        message = "no plan keeps every limit. " + "; ".join(lines[:SHOWN_RELIEF])
-        return InfeasibleCase(
-            message + (f"; and {rest} more." if rest > 0 else "."),
-            outcome.relief,
-            "Give this much more room, or relax the limit.",
-        )
+        remedy = "Give this much more room, or relax the limit."
+        return InfeasibleCase(f"no plan keeps every limit: {relief_text(outcome.relief)}", outcome.relief, remedy)
     if outcome.status == "interrupted":
         return Interrupted("stopped before a plan was found.")
     if outcome.status == "time_limit":
@@ -150,13 +141,8 @@ def no_plan(outcome: Outcome, time_limit: float) -> InfeasibleCase | NoPlanInTim
     return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
 
 
-def relief_line(relief: Relief) -> str:
-    """One line of the smallest relief as a sentence.
+def stage(name: str) -> Progress:
+    """A line of progress while nothing is known of cost and bound."""
+    from models.outcome import Progress
 
-    >>> from models.outcome import Relief
-    >>> relief_line(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
-    'space at DAL chilled in 2027-01 is short by 3.2 m3'
-    """
-    what = SPACES.get(relief.limit, f'limit "{relief.limit}" {{where}}').format(where=relief.where).strip()
-    when = f" in {relief.period}" if relief.period else ""
-    return f"{what}{when} is short by {relief.amount:,.4g} {relief.unit}".rstrip()
+    return Progress(name, 0.0, -float("inf"), float("inf"))

@@ -326,7 +326,8 @@ def test_an_input_that_changes_meanwhile_is_noticed(
     """Exit 11: a plan of a workbook that was saved again during the run is not published."""
 
     def save_again(progress: Progress) -> None:
-        small.write(brand, {**small.sheets(), "Notes": [["saved again"]]})
+        if progress.stage == "writing":
+            small.write(brand, {**small.sheets(), "Notes": [["saved again"]]})
 
     listen(monkeypatch, save_again)
     assert main(["plan", str(brand), "--out", str(published)]) == 11

@@ -1,0 +1,64 @@
+"""The smallest relief of an infeasible case, in sentences a planner can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.outcome import Relief
+
+SHOWN = 5  # lines named in a message
+THINGS = {
+    "units_per_day": "throughput of {where}",
+    "max_skus": "the number of SKU slots at {where}",
+    "budget": "the budget",
+    "surge": "surge space at {where}",
+    "stocked": "the stocking of {where}",
+    "value": "the value allowed at {where}",
+    "units": "the units allowed at {where}",
+}  # kind of limit -> what is short
+
+
+def relief_text(relief: Sequence[Relief]) -> str:
+    """The largest lines one after the other, and how many more there are."""
+    rest = len(relief) - SHOWN
+    lines = "; ".join(relief_line(line) for line in relief[:SHOWN])
+    return f"{lines}; and {rest:,} more." if rest > 0 else f"{lines}."
+
+
+def relief_line(relief: Relief) -> str:
+    """One line of relief.
+
+    >>> from models.outcome import Relief
+    >>> relief_line(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
+    'chilled space at DAL in 2027-01 is short by 3.2 m3'
+    >>> relief_line(Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
+    'limit "Cap A" in 2027-02 is missed by 2 SKUs'
+    >>> relief_line(Relief("units_per_day", "", "", 12.25, "units/day"))
+    'throughput of the whole network is short by 12.25 units/day'
+    >>> relief_line(Relief("lane", "DAL to NE", "2027-01", 7.0, "parcels/day"))
+    'lane DAL to NE in 2027-01 is short by 7 parcels/day'
+    >>> relief_line(Relief("lane", "NE frozen", "", 7.0, "units/day"))
+    '7 frozen units/day of NE have no lane'
+    >>> relief_line(Relief("nodes", "P-1, P-2", "", 2.0, "SKUs without an admissible set of nodes"))
+    '2 SKUs without an admissible set of nodes (P-1, P-2)'
+    >>> relief_line(Relief("nodes", "", "", 0.0, "no choice of open nodes lets every SKU be stocked"))
+    'no choice of open nodes lets every SKU be stocked'
+    """
+    if not relief.amount:
+        return relief.unit
+    amount = f"{relief.amount:,.4g} {relief.unit}"
+    name, _, temperature = relief.where.rpartition(" ")
+    if relief.limit == "nodes":
+        return f"{amount} ({relief.where})" if relief.where else amount
+    if relief.limit == "lane" and relief.unit == "units/day":
+        return f"{relief.amount:,.4g} {temperature} units/day of {name} have no lane"
+    when = f" in {relief.period}" if relief.period else ""
+    if relief.limit == "room":
+        return f"{temperature} space at {name}{when} is short by {amount}"
+    if relief.limit == "lane":
+        return f"lane {relief.where}{when} is short by {amount}"
+    if relief.limit not in THINGS:
+        return f'limit "{relief.limit}"{when} is missed by {amount}'
+    return f"{THINGS[relief.limit].format(where=relief.where or 'the whole network')}{when} is short by {amount}"
