@@ -225,10 +225,11 @@ def _tries(nodes: int, size: int) -> Ints:
 
 def _fullest_first(stock: Floats, wanted: Floats) -> tuple[int, ...]:
     """Nodes by the units they can still add, the most first, until nothing is left."""
-    left, chosen = wanted.copy(), []
+    left, stock, chosen = wanted.copy(), stock.copy(), []
     while (left > DUST).any():
         node = int(np.argmax(np.minimum(stock, left[:, None]).sum(axis=0)))
         left = np.maximum(left - stock[:, node], 0.0)
+        stock[:, node] = 0.0
         chosen.append(node)
     return tuple(chosen)
 

@@ -68,7 +68,7 @@ class Shelves:
     def __init__(self, life: Ints, first_day: int, last_day: int, dated: Bools | None = None) -> None:
         """life (C + 1,): days from arrival until a unit may no longer be sold, NEVER where it keeps.
 
-        dated (C + 1,): cells that start with goods of a stated expiry day.
+        dated (C + 1,): cells of SKUs of which some goods have a stated expiry day.
         """
         cells = len(life)
         dated = np.zeros(cells, dtype=bool) if dated is None else dated

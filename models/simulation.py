@@ -121,9 +121,8 @@ class Simulation:
     def _shelves(self, opening: Opening) -> Shelves:
         life = self.instance.shelf_life_days[self.sku]
         days = np.where(np.isfinite(life), np.minimum(life, NEVER), NEVER).astype(np.int64)
-        dated = np.zeros(self.cells.count + 1, dtype=bool)
         stated = (opening.expires != FRESH) & (opening.expires <= self.until)
-        dated[self.cells.of[opening.sku[stated], opening.node[stated]]] = True
+        dated = np.isin(self.sku, opening.sku[stated])
         return Shelves(days, self.since, self.until, dated)
 
     def _open(self, opening: Opening) -> None:

@@ -121,7 +121,7 @@ class Tally:
         self._add("region", case.lane_region[lane], parcels=np.ones(len(lane)), late_parcels=late)
         self._today(day, parcels=len(lane), late_parcels=late.sum())
         self.charge("outbound", node, case.lane_parcel_cost[lane])
-        self.charge("late", node, late * case.late_penalty)
+        self.charge("late", node, np.where(late, case.late_penalty, 0.0))
 
     def lost(self, day: Day, sku: Ints, node: Ints, units: Floats) -> None:
         """Sales lost; node -1 = nowhere stocked (charged to the first node)."""

@@ -11,7 +11,9 @@ from models.shelves import FRESH
 from models.simulation import Opening, Options, OrderLines, Rules, Simulation, Tally, simulate
 
 
-def network(skus: int = 1, nodes: int = 1, regions: int = 1, periods: int = 1, days: int = 1000, **facts: Any) -> Instance:
+def network(
+    skus: int = 1, nodes: int = 1, regions: int = 1, periods: int = 1, days: int = 1000, **facts: Any
+) -> Instance:
     """Every node reaches every region for 5 + node number a parcel in one day, on time; all else costs nothing.
 
     No random event, no limit, no feeder; lead time 2 days, reviewed each day. Facts of an array field may be scalars.
@@ -60,7 +62,9 @@ def rules(instance: Instance, reorder_point: Any, quantity: Any, stocked: Any = 
     shape = (skus, nodes, periods)
     ends = np.concatenate([[0], np.cumsum(instance.days)]).astype(np.int64)
     surge = np.zeros((nodes, 3, periods))
-    return Rules(_array(stocked, shape, True), _array(reorder_point, shape, 0.0), _array(quantity, shape, 0.0), surge, ends)
+    return Rules(
+        _array(stocked, shape, True), _array(reorder_point, shape, 0.0), _array(quantity, shape, 0.0), surge, ends
+    )
 
 
 def orders(*lines: tuple[int, int, int, int, float]) -> OrderLines:
