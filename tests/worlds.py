@@ -27,7 +27,8 @@ def network(
         "parcels_per_unit": (skus, 1.0), "level_error": (skus, 0.0), "service_level": (skus, 0.95),
         "fill_service": (skus, True), "min_nodes": (skus, 1), "max_nodes": (skus, nodes),
         "mean": ((skus, regions, periods), 1.0), "variance": ((skus, regions, periods), 1.0),
-        "allowed": ((*pair, periods), True), "feeder": (pair, -1), "lead_time": (pair, 2.0), "lead_time_sd": (pair, 0.0),
+        "allowed": ((*pair, periods), True), "feeder": (pair, -1), "lead_time": (pair, 2.0),
+        "lead_time_sd": (pair, 0.0),
         "inbound_per_unit": (pair, 0.0), "inbound_per_kg": (pair, 0.0), "order_cost": (pair, 0.0), "moq": (pair, 1.0),
         "on_hand": (pair, 0.0), "on_order": (pair, 0.0),
         "room_m3": ((nodes, 3), np.inf), "surge_m3": (nodes, 0.0), "surge_cost": (nodes, 0.0),
@@ -46,7 +47,8 @@ def network(
         ("skus", "nodes", "regions", "periods"), (skus, nodes, regions, periods), strict=True)}  # fmt: skip
     rest: dict[str, Any] = {
         "tier": ("A",) * skus, "lane_carrier": ("van",) * lanes, "in_force": None, "holding_rate": 0.0,
-        "late_penalty": 0.0, "lost_sale_rate": 0.5, "change_cost_in": 0.0, "change_cost_out": 0.0, "max_cover_days": 90.0,
+        "late_penalty": 0.0, "lost_sale_rate": 0.5, "change_cost_in": 0.0, "change_cost_out": 0.0,
+        "max_cover_days": 90.0,
     }  # fmt: skip
     return Instance(**names, **arrays, **{**rest, **facts})
 
