@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import patterns
 from .instance import TEMPERATURES, Floats, Instance, Ints
@@ -17,7 +18,7 @@ class Columns:
     """P paths with their cost, and one *use* entry per path, period and node with flow."""
 
     sku: Ints  # (P,)
-    path: Ints  # (P,T) the set as a bit mask of nodes
+    path: NDArray[np.uint8]  # (P,T,bytes) the set of each period as packed bits, one per node
     cost: Floats  # (P,) money over the horizon, change costs included
     period_cost: Floats  # (P,T)
     purchases: Floats  # (P,) money in the first period
@@ -77,7 +78,7 @@ def make(instance: Instance, batch: patterns.Batch, local: Ints, path: Ints, lan
     held = np.bincount(at[first], (safety + quantity / 2.0)[first], len(local))
     return Columns(
         sku=skus,
-        path=(family.sets[path] @ (1 << np.arange(family.sets.shape[1]))).astype(np.int64),
+        path=np.packbits(family.sets[path], axis=2),
         cost=cost.sum(axis=1),
         period_cost=cost,
         purchases=patterns.purchases(instance, skus, held),

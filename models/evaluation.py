@@ -312,7 +312,7 @@ class _Use:
         """(T,) use of a limit's measure; nan outside its periods."""
         per_period = getattr(self, f"_{limit.measure}")(limit)
         out = np.where(limit.periods, per_period, np.nan)
-        if limit.measure in ("cost", "purchases"):
+        if limit.measure in ("cost", "purchases") and limit.periods.any():
             first = int(np.argmax(limit.periods)) if limit.measure == "cost" else 0
             out = np.full(len(out), np.nan)
             out[first] = per_period[limit.periods].sum() if limit.measure == "cost" else per_period[0]

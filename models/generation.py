@@ -17,7 +17,8 @@ from .patterns import Prices
 from .relief import named_relief
 from .rounding import Problem, violated_links
 
-PATIENCE = 3  # rounds without a better bound before smoothing is dropped
+PATIENCE = 3  # rounds of central rents without a better bound before the master is solved to a vertex
+CENTRAL_ABOVE = 150  # SKUs beyond which rents come from the centre of the master's optimal face: far fewer rounds
 SLACK_STEPS = 4  # times the price of slack is raised before the case is shown to be infeasible
 SEPARATE_BELOW = 5e-3  # opening links are looked for once master and bound are this close
 
@@ -95,7 +96,7 @@ class Generation:
         self.master.add_slack(self.slack_price)
         if first is not None:
             self.master.add(first)
-        self._converge(tolerance, smoothing=0.0 if rent is None else 0.7)
+        self._converge(tolerance)
         self._drive_out_slack(tolerance)
 
     def prices(self) -> Prices:
@@ -141,25 +142,26 @@ class Generation:
         used = self.master.slack_used()[: 2 * len(self.slack_price)]
         return used[: len(self.slack_price)] + used[len(self.slack_price) :]
 
-    def _converge(self, tolerance: float, smoothing: float = 0.0) -> None:
-        stale = 0
+    def _converge(self, tolerance: float) -> None:
+        """Rounds of master, pricing and links until nothing is left to add, ending on a vertex of the master."""
+        central, stale = len(self.catalogue.choosers) > CENTRAL_ABOVE, 0
         while True:
             self.clock.check()
-            if not self.master.solve(self.clock.left):
+            if not self.master.solve(self.clock.left, central):
                 raise OutOfTime
             value = self.master.objective() + self.problem.fixed_cost
-            duals = self.master.duals()
-            before = self.bound
-            priced = self._price(*self._smoothed(duals, smoothing))
-            added = self._add_improving(priced, duals, at_master=smoothing == 0.0)
+            duals, before = self.master.duals(), self.bound
+            priced = self._price(duals.rent, duals.links)
+            added = self._add_improving(priced, duals)
             self.rounds += 1
             distance = (value - self.bound) / max(abs(value), 1e-6)
-            linked = self._separate() if distance <= SEPARATE_BELOW or (added == 0 and smoothing == 0.0) else 0
+            linked = self._separate() if distance <= SEPARATE_BELOW or added == 0 else 0
             self.say(f"{added} new patterns, {len(self.master.links)} opening links")
-            if linked == 0 and (distance <= tolerance or (added == 0 and smoothing == 0.0)):
+            stale = 0 if self.bound > before or linked else stale + 1
+            if linked == 0 and not central and (distance <= tolerance or added == 0):
                 return
-            stale = 0 if self.bound > before else stale + 1
-            smoothing = 0.0 if added == 0 or stale >= PATIENCE else 0.5
+            if linked or stale >= PATIENCE or distance <= tolerance or added == 0:
+                central = False
 
     def _separate(self) -> int:
         keys = violated_links(self.instance, self.master)
@@ -167,11 +169,6 @@ class Generation:
             self.master.add_links(keys, 10.0 * self.whole)
             self.link_rent = np.append(self.link_rent, np.zeros(len(keys)))
         return len(keys)
-
-    def _smoothed(self, duals: Duals, smoothing: float) -> tuple[Floats, Floats]:
-        """Rents between the master's and those of the best bound: damps their swings (Wentges 1997)."""
-        rent = smoothing * self.rent + (1.0 - smoothing) * duals.rent
-        return rent, smoothing * self.link_rent + (1.0 - smoothing) * duals.links
 
     def _price(self, rent: Floats, links: Floats) -> Priced:
         """Price every set under the rents; keep the bound if it is the best so far."""
@@ -189,10 +186,8 @@ class Generation:
         network = self.network.value(rent, None if link_array is None else self.weight * link_array)
         return skus + fixed + network - self.catalogue.cost_error()
 
-    def _add_improving(self, priced: Priced, duals: Duals, at_master: bool) -> int:
-        """Add the best paths that are not in the master; at the master's own rents only those that improve it."""
-        wanted = None
-        if at_master:
-            wanted = self.weight * priced.cost < duals.sku - 1e-9 * np.maximum(1.0, np.abs(duals.sku))
+    def _add_improving(self, priced: Priced, duals: Duals) -> int:
+        """Add the best paths that improve the master."""
+        wanted = self.weight * priced.cost < duals.sku - 1e-9 * np.maximum(1.0, np.abs(duals.sku))
         columns = self.catalogue.columns(priced, wanted)
         return 0 if columns is None else self.master.add(columns)

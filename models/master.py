@@ -119,7 +119,7 @@ class Master:
         add_rows(self.solver, np.ones(len(skus)), np.ones(len(skus)), sp.csr_matrix((len(skus), len(compiled.cost))))
         self.pool: Columns | None = None
         self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pool column
-        self.known: set[tuple[int, ...]] = set()
+        self.known: set[tuple[int, bytes]] = set()
         self.links: list[tuple[int, int, int]] = []
         self.slack = np.zeros(0, dtype=np.int64)
         self.slack_row = np.zeros(0, dtype=np.int64)
@@ -151,7 +151,8 @@ class Master:
     def add(self, columns: Columns) -> int:
         """Append the columns that are not there yet; returns their number."""
         fresh = []
-        for at, key in enumerate(map(tuple, np.column_stack([columns.sku, columns.path]).tolist())):
+        for at, (sku, path) in enumerate(zip(columns.sku.tolist(), columns.path, strict=True)):
+            key = (sku, path.tobytes())
             if key not in self.known:
                 self.known.add(key)
                 fresh.append(at)
@@ -230,8 +231,15 @@ class Master:
         self.links += keys
         self._append_slack(first + np.arange(len(keys)), -np.ones(len(keys)), np.full(len(keys), price))
 
-    def solve(self, seconds: float = INFINITY) -> bool:
-        """Solve the LP; False when the time ran out. Raises SolverFailure."""
+    def solve(self, seconds: float, central: bool) -> bool:
+        """Solve the LP, to a vertex or to the centre of its optimal face; False when the time ran out.
+
+        Central rents come from the interior point method without crossover (Gondzio, Gonzalez-Brevis & Munari 2013).
+        Raises SolverFailure, Contradiction.
+        """
+        options = {"solver": "ipm", "run_crossover": "off"} if central else {"solver": "simplex"}
+        for name, value in options.items():
+            checked(self.solver.setOptionValue(name, value), name)
         checked(self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01)), "time limit")
         checked(self.solver.run(), "run")
         status = self.solver.getModelStatus()
@@ -240,6 +248,8 @@ class Master:
         if status == highspy.HighsModelStatus.kInfeasible:
             raise Contradiction
         if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+            if central:
+                return self.solve(seconds, central=False)
             raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
         return True
 
@@ -277,8 +287,7 @@ class Master:
     def set_slack_price(self, definition: Floats, link: float) -> None:
         """New prices of the slack on definition rows (D,) and on link rows."""
         costs = np.full(len(self.slack), link)
-        on_definition = self.slack_row < self.first_sku
-        costs[on_definition] = definition[self.slack_row[on_definition] - self.first_definition]
+        costs[: 2 * len(definition)] = np.tile(definition, 2)
         self.solver.changeColsCost(len(self.slack), self.slack.astype(np.int32), costs)
 
 

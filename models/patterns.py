@@ -13,6 +13,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import routing
 from .evaluation import sku_holding_cost
@@ -173,15 +174,22 @@ def _cells(sets: Bools, primary: Ints, above: list[Ints]) -> tuple[Cells, Ints]:
     return cells, set_cells
 
 
+def _codes(sets: Bools) -> NDArray[np.bytes_]:
+    """One sortable code per row, for any number of nodes."""
+    packed = np.ascontiguousarray(np.packbits(sets, axis=1))
+    return packed.view(f"S{packed.shape[1]}").ravel()
+
+
 def _links(sets: Bools) -> tuple[tuple[Ints, Ints], ...]:
     """Per node, the sets that hold it and the same sets without it."""
-    weights = 2.0 ** np.arange(sets.shape[1])
-    code = sets @ weights
+    code = _codes(sets)
     order = np.argsort(code)
     out = []
     for node in np.flatnonzero(sets.any(axis=0)):
         having = np.flatnonzero(sets[:, node])
-        without = order[np.searchsorted(code[order], code[having] - weights[node])]
+        fewer = sets[having]
+        fewer[:, node] = False
+        without = order[np.searchsorted(code[order], _codes(fewer))]
         out.append((having, without))
     return tuple(out)
 

@@ -84,7 +84,7 @@ def _extreme(instance: Instance, batch: Any) -> Columns:
     wanted = instance.days[0] * instance.mean[batch.skus, :, 0].sum(axis=1) + held
     return Columns(
         sku=batch.skus,
-        path=np.zeros((count, periods), dtype=np.int64),
+        path=np.zeros((count, periods, 0), dtype=np.uint8),
         cost=finite.sum(axis=1),
         period_cost=finite + change,
         purchases=instance.unit_cost[batch.skus] * wanted,
@@ -300,7 +300,7 @@ def _stocked(problem: Problem, picks: Columns | None) -> Bools:
     out = np.zeros((skus, nodes, periods), dtype=bool)
     for columns in (problem.catalogue.fixed, picks):
         if columns is not None:
-            out[columns.sku] = (columns.path[:, None, :] >> np.arange(nodes)[None, :, None]) & 1
+            out[columns.sku] = np.swapaxes(np.unpackbits(columns.path, axis=2, count=nodes), 1, 2)
     return out
 
 
