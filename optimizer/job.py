@@ -7,6 +7,7 @@ Only the last step touches the published plan; every other ending leaves it as i
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -114,21 +115,29 @@ def read_case(source: Path, orders: Path | None, settings: Mapping[str, Any], st
 
 
 def new_workbook(path: Path, *, blank: bool = False, force: bool = False) -> None:
-    """Write the example workbook, or the blank template. Raises UsageError or WriteFailed."""
+    """Write the example workbook, or the blank template; one that is there already, unchanged, is left alone.
+
+    Raises UsageError when another file stands there and ``force`` is not given, or when the path cannot be meant.
+    """
+    from .example import write_example
+    from .writing.template import write_template
+
     if path.suffix.casefold() != ".xlsx":
         raise UsageError(f"{path}: a workbook ends in .xlsx.")
-    if path.exists() and not force:
-        raise UsageError(f"{path} is there already.", "Choose another name, or pass --force to overwrite it.")
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist.", "Make it, or choose another path.")
-    if blank:
-        from .writing.template import write_template
+    write = write_template if blank else write_example
+    if force or not path.exists():
+        write(path)
+    elif not _writes_the_same(write, path):
+        raise UsageError(f"{path} is there already.", "Choose another name, or pass --force to overwrite it.")
 
-        write_template(path)
-    else:
-        from .example import write_example
 
-        write_example(path)
+def _writes_the_same(write: Callable[[Path], object], path: Path) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        write(draft)
+        return path.is_file() and draft.read_bytes() == path.read_bytes()
 
 
 def verify_plan(plan: Path, source: Path, orders: Path | None = None) -> tuple[Finding, ...]:

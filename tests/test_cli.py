@@ -95,6 +95,13 @@ def test_a_blank_template_holds_every_header_and_no_data(tmp_path: Path) -> None
     assert main(["check", str(path)]) == 3
 
 
+def test_new_can_be_said_twice(tmp_path: Path) -> None:
+    """A template nobody has changed yet is no reason to stop: the same command ends well again."""
+    words = ["new", str(tmp_path / "empty.xlsx"), "--blank"]
+    assert main(words) == 0
+    assert main(words) == 0
+
+
 @pytest.mark.parametrize("name", ["brand.csv", "no/such/folder.xlsx"])
 def test_new_refuses_a_path_it_cannot_mean(tmp_path: Path, name: str) -> None:
     """A wrong suffix or a missing folder is the caller's mistake (exit 2), and nothing is written."""
