@@ -6,13 +6,15 @@ ships everything today. Four regional depots, a cold store and two pop-ups for t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .real_parts import Given, Road, lanes, read_orders
+from .real_parts import Given, Road, lanes, read_orders, roomier, sample
 
 FOLDER = "iowa_liquor"
 START = date(2021, 11, 1)  # the month after the last order
@@ -25,7 +27,7 @@ PROMISED_TOMORROW = ("500", "502", "503", "506", "524", "527", "528")
 BACKUP = ("500", "502", "503", "515", "524", "527")
 STOCK_DAYS = 28  # of mean sales, at the warehouse today
 CENTRAL, COLD = "ANK", "CLD"
-# node, type, name, lat, lon, status, from, until, fed by, lead time, its sd, rent a month, opening, per unit, per m3 month
+# node, type, name, lat, lon, status, from, until, fed by, lead time, its sd, rent a month, opening, per unit, per m3
 NODES = (
     (CENTRAL, "central", "Ankeny", 41.7297, -93.6058, "open", None, None, None, 9, 3, 60_000, 0, 0.10, 7.0),
     ("CID", "regional", "Cedar Rapids", 41.9779, -91.6656, "open", None, None, CENTRAL, 2, 0.5, 16_000, 0, 0.13, 8.5),
@@ -63,10 +65,8 @@ def given(shared: Path, skus: int | None = None, since: date | None = None) -> G
     lines = read_orders(folder / "orders.csv.gz", since)
     catalogue = _catalogue(folder, lines)
     if skus is not None:
-        ranked = catalogue.sort_values(["sold", "sku"], ascending=[False, True], kind="stable")
-        chosen = ranked.iloc[np.linspace(0, len(ranked) - 1, skus).round().astype(int)]["sku"]
-        catalogue = catalogue[catalogue["sku"].isin(set(chosen))].reset_index(drop=True)
-        lines = lines[lines["sku"].isin(set(chosen))]
+        catalogue = sample(catalogue, skus)
+        lines = lines[lines["sku"].isin(set(catalogue["sku"]))]
     days = (pd.Timestamp(START) - pd.Timestamp(lines["date"].min())).days
     regions = _regions(folder)
     tables = {
@@ -78,8 +78,8 @@ def given(shared: Path, skus: int | None = None, since: date | None = None) -> G
         "Campaigns": _campaigns(),
         "Limits": _limits(catalogue, days),
     }
-    whole = skus is None and since is None
-    return Given("iowa", tables, _settings(catalogue, days), folder / "orders.csv.gz" if whole else lines)
+    case = Given("iowa", tables, _settings(catalogue, days), folder / "orders.csv.gz")
+    return case if skus is None and since is None else roomier(replace(case, orders=lines))
 
 
 def _catalogue(folder: Path, lines: pd.DataFrame) -> pd.DataFrame:
@@ -178,6 +178,6 @@ def _limits(catalogue: pd.DataFrame, days: int) -> pd.DataFrame:
     )
 
 
-def _settings(catalogue: pd.DataFrame, days: int) -> dict[str, object]:
+def _settings(catalogue: pd.DataFrame, days: int) -> dict[str, Any]:
     budget = round(BUDGET_DAYS * _daily(catalogue, days, "unit_cost"), -3)
     return {"currency": "USD", "start": START, "periods": 3, "budget": budget, "order_cost": 40.0, "transfer_cost": 4.0}

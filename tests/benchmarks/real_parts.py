@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 
 from optimizer.reading.zones import distance_km
 
+SPARE = 1.3
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +27,7 @@ class Given:
 
     name: str
     tables: Mapping[str, pd.DataFrame]
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     orders: Path | pd.DataFrame
 
 
@@ -97,6 +98,23 @@ def _tariff(road: Road, km: np.ndarray) -> dict[str, Any]:
         "damage_rate": road.damage,
         "temperatures": road.temperatures,
     }
+
+
+def sample(catalogue: pd.DataFrame, count: int) -> pd.DataFrame:
+    """``count`` SKUs, evenly over their ranks by units sold (``sold``), in the catalogue's order."""
+    ranked = catalogue.sort_values(["sold", "sku"], ascending=[False, True], kind="stable")
+    chosen = ranked.iloc[np.linspace(0, len(ranked) - 1, count).round().astype(int)]["sku"]
+    return catalogue[catalogue["sku"].isin(set(chosen))].reset_index(drop=True)
+
+
+def roomier(case: Given) -> Given:
+    """The same with more room and budget: part of a history says less of each SKU, so safety stock is larger."""
+    nodes, limits = case.tables["Nodes"].copy(), case.tables["Limits"].copy()
+    rooms = [name for name in ("ambient_m3", "chilled_m3", "surge_m3") if name in nodes]
+    nodes[rooms] *= SPARE
+    limits.loc[limits["measure"] == "value", "amount"] *= SPARE
+    settings = {name: value * SPARE if name == "budget" else value for name, value in case.settings.items()}
+    return replace(case, tables={**case.tables, "Nodes": nodes, "Limits": limits}, settings=settings)
 
 
 def write(case: Given, folder: Path) -> tuple[Path, Path]:

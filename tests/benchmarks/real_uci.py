@@ -6,13 +6,15 @@ weights or volumes: a unit costs half its price, and weighs and measures a base 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .real_parts import Given, Road, lanes, read_orders
+from .real_parts import Given, Road, lanes, read_orders, roomier, sample
 
 FOLDER = "uci_online_retail"
 START = date(2011, 12, 1)  # the last full month of orders is November 2011
@@ -28,7 +30,7 @@ EUROPE_KM = 3000.0  # beyond it no lane is given: it is estimated
 HOME = ("United Kingdom", "Unspecified")
 BACKUP = ("United Kingdom", "Germany", "France", "EIRE")
 CENTRAL = "NHP"
-# node, type, name, lat, lon, status, from, until, fed by, lead time, its sd, rent a month, opening, per unit, per m3 month
+# node, type, name, lat, lon, status, from, until, fed by, lead time, its sd, rent a month, opening, per unit, per m3
 NODES = (
     (CENTRAL, "central", "Northampton", 52.2405, -0.9027, "open", None, None, None, 21, 5, 9_000, 0, 0.08, 9.0),
     ("MAN", "regional", "Manchester", 53.4808, -2.2426, "open", None, None, CENTRAL, 2, 0.5, 800, 0, 0.10, 10.0),
@@ -60,10 +62,8 @@ def given(shared: Path, skus: int | None = None, since: date | None = None) -> G
     lines = read_orders(folder / "orders.csv.gz", since)
     catalogue = _catalogue(folder, lines)
     if skus is not None:
-        ranked = catalogue.sort_values(["sold", "sku"], ascending=[False, True], kind="stable")
-        chosen = ranked.iloc[np.linspace(0, len(ranked) - 1, skus).round().astype(int)]["sku"]
-        catalogue = catalogue[catalogue["sku"].isin(set(chosen))].reset_index(drop=True)
-        lines = lines[lines["sku"].isin(set(chosen))]
+        catalogue = sample(catalogue, skus)
+        lines = lines[lines["sku"].isin(set(catalogue["sku"]))]
     days = (pd.Timestamp(START) - pd.Timestamp(lines["date"].min())).days
     regions = _regions(folder)
     tables = {
@@ -75,8 +75,8 @@ def given(shared: Path, skus: int | None = None, since: date | None = None) -> G
         "Tiers": _tiers(),
         "Limits": _limits(),
     }
-    whole = skus is None and since is None
-    return Given("uci", tables, _settings(catalogue, days), folder / "orders.csv.gz" if whole else lines)
+    case = Given("uci", tables, _settings(catalogue, days), folder / "orders.csv.gz")
+    return case if skus is None and since is None else roomier(replace(case, orders=lines))
 
 
 def _catalogue(folder: Path, lines: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def _limits() -> pd.DataFrame:
     return pd.DataFrame([("ON-TIME", "on_time_share", "min", 0.88)], columns=["limit", "measure", "sense", "amount"])
 
 
-def _settings(catalogue: pd.DataFrame, days: int) -> dict[str, object]:
+def _settings(catalogue: pd.DataFrame, days: int) -> dict[str, Any]:
     budget = round(BUDGET_DAYS * float((catalogue["sold"] * catalogue["unit_cost"]).sum() / days), -2)
     until = START.replace(month=11, day=30)
     return {
