@@ -8,11 +8,12 @@ import numpy as np
 import pyomo.environ as pyo
 
 from . import enumeration, network, rounding
+from .branching import Tree
 from .catalogue import Catalogue, NoPath
 from .columns import Rows
 from .generation import Clock, Generation, Infeasible, OutOfTime
 from .instance import Floats, Instance
-from .master import NetworkBound
+from .master import Fixings, NetworkBound
 from .network import Contradiction
 from .outcome import Outcome, Progress, Relief
 from .relief import contradiction_relief, named_relief, rents_by_name
@@ -76,7 +77,9 @@ class Search:
         self.instance, self.model, self.target, self.seed, self.clock = instance, model, gap, seed, clock
         self.tell = progress or (lambda _: None)
         self.generation: Generation | None = None
-        self.proved, self.best = -np.inf, np.inf
+        self.tree: Tree | None = None
+        self.proved: float | None = None  # by an integer program over every path that matters
+        self.best = np.inf
         self.plan: Rounded | None = None
         self.marks: dict[str, float] = {}
         self.counts: dict[str, float] = {}
@@ -86,7 +89,11 @@ class Search:
     @property
     def bound(self) -> float:
         """No plan can cost less."""
-        return max(self.proved, -np.inf if self.generation is None else self.generation.bound)
+        if self.proved is not None:
+            return self.proved
+        if self.tree is not None:
+            return self.tree.bound
+        return -np.inf if self.generation is None else self.generation.bound
 
     @property
     def gap(self) -> float:
@@ -124,11 +131,12 @@ class Search:
         self._mark("patterns")
         self._root(problem)
         self._mark("bound")
-        self._round(problem)
+        self._round(problem, rounding.QUICK)
         self._mark("plan")
-        if self.gap > self.target:
-            self._close_gap(problem)
-            self._mark("closing")
+        if self.gap > self.target and not self._close_by_enumeration(problem):
+            self._branch(problem)
+            self._round(problem, rounding.THOROUGH)
+        self._mark("closing")
 
     def _mark(self, stage: str) -> None:
         self.marks[stage] = self.clock.seconds - sum(self.marks.values())
@@ -150,14 +158,16 @@ class Search:
         catalogue = problem.catalogue
         most = rounding.usage_most(catalogue, problem.fixed_use)
         network_bound = NetworkBound(self.instance, problem.compiled, problem.rows, most, self.seed)
-        tolerance = max(1e-10, min(0.1 * self.target, 1e-3))
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)
         self.generation = Generation(
             problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note)
         )
-        self.generation.run(tolerance, rent)
+        self.generation.run(self._tolerance(), rent)
+
+    def _tolerance(self) -> float:
+        return max(1e-10, min(0.1 * self.target, 1e-3))
 
     def _sampled_rent(self, problem: Problem, network_bound: NetworkBound) -> Floats | None:
         """Rents at which a sample, each SKU standing for several, is content; None where the sample does not fit."""
@@ -173,38 +183,60 @@ class Search:
 
     # --- plans -------------------------------------------------------------------------------------------------------
 
-    def _goal(self) -> rounding.Goal:
-        enough = self.bound / (1.0 - self.target) if self.bound > 0 else self.bound
-        window = (self.best - self.bound) * (1.0 + 1e-9) + 1e-9
-        return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left)
+    def _enough(self) -> float:
+        """Bound at which the best plan meets the asked gap."""
+        return self.best - self.target * abs(self.best) if np.isfinite(self.best) else np.inf
 
-    def _round(self, problem: Problem) -> None:
-        assert self.generation is not None
-        for effort in rounding.EFFORTS:
-            self.clock.check()
-            reduced = self.generation.reduced_costs()
-            self._accept(rounding.round_master(problem, self.generation.master, reduced, self._goal(), effort))
+    def _goal(self, fixings: Fixings) -> rounding.Goal:
+        bound = self.bound
+        enough = bound / (1.0 - self.target) if bound > 0 else bound
+        window = (self.best - bound) * (1.0 + 1e-9) + 1e-9
+        return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left, fixings)
+
+    def _round(self, problem: Problem, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
+        """Restricted programs of growing size until the gap is reached."""
+        generation = self._generated()
+        for effort in efforts:
             if self.gap <= self.target:
                 return
+            self.clock.check()
+            goal = self._goal(fixings or {})
+            self._accept(rounding.round_master(problem, generation.master, generation.reduced_costs(), goal, effort))
+
+    def _generated(self) -> Generation:
+        if self.generation is None:
+            raise RuntimeError("the bound comes before the plan")
+        return self.generation
 
     def _accept(self, rounded: Rounded | None) -> None:
         if rounded is not None and rounded.cost < self.best:
             self.best, self.plan = rounded.cost, rounded
             self._say("plan")
 
-    def _close_gap(self, problem: Problem) -> None:
-        """Bring in every path that could still be part of a better plan, where they are few enough."""
-        generation, goal = self.generation, self._goal()
-        assert generation is not None
+    def _branch(self, problem: Problem) -> None:
+        """Decide openings one by one where the bound leaves them open."""
+        generation = self._generated()
+        self.tree = Tree(generation, self._tolerance())
+        try:
+            self.tree.grow(self._enough, lambda fixings: self._round(problem, rounding.QUICK, fixings))
+        finally:
+            generation.restrict({})
+            self.counts["branches"] = float(self.tree.count)
+
+    def _close_by_enumeration(self, problem: Problem) -> bool:
+        """Bring in every path that could still be part of a better plan; False where they are too many."""
+        generation, goal = self._generated(), self._goal({})
         columns = enumeration.paths_within(problem.catalogue, generation.prices(), goal.window)
         if columns is None:
-            return
+            return False
         generation.master.add(columns)
-        rounded, self.proved = rounding.round_whole(problem, generation.master, generation.reduced_costs(), goal)
+        rounded, proved = rounding.round_whole(problem, generation.master, generation.reduced_costs(), goal)
+        before = self.bound
         self._accept(rounded)
-        self.proved = min(self.proved, self.best)
+        self.proved = max(before, min(proved, self.best))
         if self.proved == np.inf:
             raise Infeasible(self._integer_relief(problem, generation))
+        return self.gap <= self.target
 
     def _integer_relief(self, problem: Problem, generation: Generation) -> tuple[Relief, ...]:
         """What whole patterns lack where fractions of them would fit."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from .catalogue import Catalogue, Priced
 from .columns import Columns
-from .instance import Floats, Instance
-from .master import Duals, Master, NetworkBound
+from .instance import Bools, Floats, Instance
+from .master import Duals, Fixings, Master, NetworkBound, closed_nodes, fix_openings
 from .outcome import Relief
 from .patterns import Prices
 from .relief import named_relief
@@ -74,6 +74,7 @@ class Generation:
         self.weight = weight
         self.bound = -np.inf
         self.rounds = 0
+        self.closed: Bools | None = None  # (N,T) nodes kept closed by a branch
         self.rent: Floats = np.zeros(len(problem.rows))
         self.link_rent: Floats = np.zeros(0)
         self.master = Master(
@@ -99,9 +100,39 @@ class Generation:
         self._converge(tolerance)
         self._drive_out_slack(tolerance)
 
+    def restrict(self, fixings: Fixings) -> None:
+        """Work under fixed openings from now on; the bound starts anew."""
+        self.master.restrict(fixings)
+        fix_openings(self.network.solver, self.instance, self.problem.compiled, fixings)
+        closed = closed_nodes(self.instance, fixings)
+        self.closed = closed if closed.any() else None
+        self.bound = -np.inf
+
+    def rerun(self, tolerance: float, rent: Floats, link_rent: Floats, enough: float) -> None:
+        """Converge again after :meth:`restrict`, from given rents; stop early once the bound reaches ``enough``.
+
+        Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
+        """
+        links = np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
+        priced = self._price(rent, links)
+        columns = self.catalogue.columns(priced)
+        if columns is not None:
+            self.master.add(columns)
+        self._converge(tolerance, enough)
+        if self.bound < enough:
+            self._drive_out_slack(tolerance)
+
     def prices(self) -> Prices:
         """The rents of the best bound as the pricing takes them."""
-        return self.problem.rows.prices(self.rent, self.master.link_array(self.link_rent))
+        return self._as_prices(self.rent, self.master.link_array(self.link_rent))
+
+    def _as_prices(self, rent: Floats, link_array: Floats | None) -> Prices:
+        """Rents for the pricing; closed nodes cost infinitely much."""
+        if self.closed is not None:
+            open_price = np.where(self.closed, np.inf, 0.0)[None, :, :]
+            base = np.zeros((len(self.instance.skus), 1, 1)) if link_array is None else link_array
+            link_array = base + open_price
+        return self.problem.rows.prices(rent, link_array)
 
     def reduced_costs(self) -> Floats:
         """(P,) reduced cost of every pool column under the rents of the best bound, from the cheapest of its SKU."""
@@ -142,9 +173,9 @@ class Generation:
         used = self.master.slack_used()[: 2 * len(self.slack_price)]
         return used[: len(self.slack_price)] + used[len(self.slack_price) :]
 
-    def _converge(self, tolerance: float) -> None:
+    def _converge(self, tolerance: float, enough: float = np.inf) -> None:
         """Rounds of master, pricing and links until nothing is left to add, ending on a vertex of the master."""
-        central, stale = len(self.catalogue.choosers) > CENTRAL_ABOVE, 0
+        central, stale = len(self.catalogue.choosers) > CENTRAL_ABOVE and not self.master.links, 0
         while True:
             self.clock.check()
             if not self.master.solve(self.clock.left, central):
@@ -158,7 +189,7 @@ class Generation:
             linked = self._separate() if distance <= SEPARATE_BELOW or added == 0 else 0
             self.say(f"{added} new patterns, {len(self.master.links)} opening links")
             stale = 0 if self.bound > before or linked else stale + 1
-            if linked == 0 and not central and (distance <= tolerance or added == 0):
+            if self.bound >= enough or (linked == 0 and not central and (distance <= tolerance or added == 0)):
                 return
             if linked or stale >= PATIENCE or distance <= tolerance or added == 0:
                 central = False
@@ -173,7 +204,9 @@ class Generation:
     def _price(self, rent: Floats, links: Floats) -> Priced:
         """Price every set under the rents; keep the bound if it is the best so far."""
         link_array = self.master.link_array(links)
-        priced = self.catalogue.price(self.problem.rows.prices(rent, link_array))
+        priced = self.catalogue.price(self._as_prices(rent, link_array))
+        if not np.isfinite(priced.cost).all():
+            raise Infeasible(())
         value = self._lagrangian(priced, rent, link_array)
         if value > self.bound:
             self.bound, self.rent, self.link_rent = value, rent, links

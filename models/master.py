@@ -10,10 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from .columns import Columns, Rows, concatenate
-from .instance import Floats, Instance, Ints
+from .instance import Bools, Floats, Instance, Ints
 from .network import Compiled, Contradiction
 
 INFINITY = highspy.kHighsInf
+
+Fixings = dict[tuple[int, int], int]  # (node, period) -> open (1) or closed (0)
 
 
 class SolverFailure(RuntimeError):
@@ -79,6 +81,25 @@ def add_rows(solver: Any, lower: Floats, upper: Floats, matrix: sp.csr_matrix) -
         ),
         "rows",
     )  # fmt: skip
+
+
+def fix_openings(solver: Any, instance: Instance, compiled: Compiled, fixings: Fixings) -> None:
+    """Bounds of the opening columns: as fixed, else free."""
+    for n in np.flatnonzero(instance.candidate).tolist():
+        for t, period in enumerate(instance.periods):
+            column = compiled.column.get(("open", (instance.nodes[n], period)))
+            if column is not None:
+                value = fixings.get((n, t))
+                low, high = (0.0, 1.0) if value is None else (float(value), float(value))
+                checked(solver.changeColBounds(column, low, high), "open")
+
+
+def closed_nodes(instance: Instance, fixings: Fixings) -> Bools:
+    """(N,T) where the fixings keep a node closed."""
+    out = np.zeros(instance.available.shape, dtype=bool)
+    for (n, t), value in fixings.items():
+        out[n, t] = value == 0
+    return out
 
 
 @dataclass(frozen=True)
@@ -283,6 +304,18 @@ class Master:
         out = np.zeros((len(self.instance.skus), len(self.instance.nodes), len(self.instance.periods)))
         out[tuple(np.array(self.links).T)] = rents
         return out
+
+    def restrict(self, fixings: Fixings) -> None:
+        """Fix openings; columns that use a closed node are barred."""
+        fix_openings(self.solver, self.instance, self.compiled, fixings)
+        if self.pool is None:
+            return
+        closed = closed_nodes(self.instance, fixings)
+        barred = np.zeros(len(self.pool), dtype=bool)
+        barred[self.pool.column[closed[self.pool.node, self.pool.period]]] = True
+        upper = np.where(barred, 0.0, INFINITY)
+        columns = self.pool_column.astype(np.int32)
+        checked(self.solver.changeColsBounds(len(columns), columns, np.zeros(len(columns)), upper), "barred columns")
 
     def set_slack_price(self, definition: Floats, link: float) -> None:
         """New prices of the slack on definition rows (D,) and on link rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import highspy
@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from .catalogue import Catalogue
 from .columns import Columns, Rows, concatenate
 from .instance import TEMPERATURES, Bools, Floats, Instance, Ints
-from .master import INFINITY, Master, add_columns, add_rows, checked, load, new_solver
+from .master import INFINITY, Fixings, Master, fix_openings, add_columns, add_rows, checked, load, new_solver
 from .network import Compiled
 
 
@@ -37,7 +37,8 @@ class Effort:
     seconds: float
 
 
-EFFORTS = (Effort(300, 10.0), Effort(1_000, 20.0), Effort(4_000, 60.0), Effort(20_000, 120.0))
+QUICK = (Effort(300, 5.0),)
+THOROUGH = (Effort(1_000, 20.0), Effort(4_000, 60.0), Effort(20_000, 120.0))
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,7 @@ class Goal:
     enough: float  # cost of a plan that meets the asked gap
     gap: float
     seconds: float
+    fixings: Fixings = field(default_factory=dict)  # openings that are given
 
 
 def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, effort: Effort) -> Rounded | None:
@@ -335,6 +337,7 @@ def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, 
     program = IntegerProgram(
         problem, pool.take(given) if len(given) else None, pool.take(choice) if len(choice) else None
     )
+    fix_openings(program.solver, problem.instance, problem.compiled, goal.fixings)
     program.solve(min(goal.seconds, effort.seconds), goal.gap, goal.enough)
     if not program.found:
         return None

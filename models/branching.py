@@ -1,0 +1,88 @@
+"""Branch and bound on which candidate nodes open when; every leaf keeps the Lagrangian bound of its own rents."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .generation import Generation, Infeasible
+from .instance import Floats
+from .master import Fixings
+from .network import Contradiction
+from .rounding import open_values
+
+FRACTION = 1e-5  # an opening this close to 0 or 1 counts as decided
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """Openings decided so far, with what is known under them."""
+
+    fixings: Fixings
+    bound: float
+    rent: Floats
+    link_rent: Floats
+    undecided: tuple[int, int] | None  # (node, period) to branch on next
+
+
+class Tree:
+    """Leaves of the search, cheapest bound first."""
+
+    def __init__(self, generation: Generation, tolerance: float) -> None:
+        self.generation, self.tolerance = generation, tolerance
+        self.heap: list[tuple[float, int, Leaf]] = []
+        self.settled = np.inf  # least bound among leaves that need no more work
+        self.count = 0
+        self._push(self._leaf({}))
+
+    @property
+    def bound(self) -> float:
+        """No plan costs less."""
+        return min(self.settled, self.heap[0][0] if self.heap else np.inf)
+
+    def grow(self, enough: Callable[[], float], visit: Callable[[Fixings], None]) -> None:
+        """Branch until every leaf's bound reaches ``enough()`` or nothing is left to decide.
+
+        ``visit`` looks for a plan under a new leaf's openings. Raises OutOfTime.
+        """
+        while self.heap and self.bound < enough():
+            _, _, leaf = heapq.heappop(self.heap)
+            if leaf.undecided is None:
+                self.settled = min(self.settled, leaf.bound)
+                continue
+            self.settled, kept = min(self.settled, leaf.bound), self.settled
+            made = [self._child(leaf, value, enough) for value in (1, 0)]
+            self.settled = kept
+            children = sorted((child for child in made if child is not None), key=lambda child: child.bound)
+            for child in children:
+                self._push(child)
+            for child in children:
+                if child.bound < enough():
+                    self.generation.restrict(child.fixings)
+                    visit(child.fixings)
+
+    def _push(self, leaf: Leaf) -> None:
+        heapq.heappush(self.heap, (leaf.bound, self.count, leaf))
+        self.count += 1
+
+    def _child(self, leaf: Leaf, value: int, enough: Callable[[], float]) -> Leaf | None:
+        assert leaf.undecided is not None
+        fixings = leaf.fixings | {leaf.undecided: value}
+        self.generation.restrict(fixings)
+        try:
+            self.generation.rerun(self.tolerance, leaf.rent, leaf.link_rent, enough())
+        except (Infeasible, Contradiction):
+            return None
+        child = self._leaf(fixings)
+        return Leaf(fixings, max(child.bound, leaf.bound), child.rent, child.link_rent, child.undecided)
+
+    def _leaf(self, fixings: Fixings) -> Leaf:
+        made = self.generation
+        opening = open_values(made.instance, made.problem.compiled, made.master.values())
+        fraction = np.minimum(opening, 1.0 - opening)
+        at = np.unravel_index(int(np.argmax(fraction)), fraction.shape)
+        undecided = (int(at[0]), int(at[1])) if fraction[at] > FRACTION else None
+        return Leaf(fixings, made.bound, made.rent, made.link_rent, undecided)
