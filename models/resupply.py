@@ -37,6 +37,7 @@ class Cells:
     lead_time: Floats  # days, through the feeders that only pass goods on
     lead_time_sd: Floats
     source: Ints  # cell that feeds it, -1 = the supplier
+    notice: Floats  # days before a period on which its figures take effect (see `period_ahead`)
     inbound: Floats  # money/unit, of all legs up to the source
     passing: Floats  # money/unit, handling at the nodes that only pass goods on
 
@@ -59,13 +60,15 @@ def cells_of(instance: Instance, rules: Rules, opening: Bools) -> Cells:
         above = np.where(above >= 0, instance.feeder[sku, above], -1)
     lead, variance, source, inbound, passing = (np.stack([leg[at] for leg in legs], axis=1) for at in range(5))
 
+    notice = _notice(instance, node, depth, lead, source)
+
     def ended(values: np.ndarray) -> np.ndarray:
         return np.concatenate([values, np.zeros((1, periods), dtype=values.dtype)])
 
     return Cells(
         sku, node, of, depth,
         ended(rules.stocked[sku, node]), ended(rules.reorder_point[sku, node]), ended(rules.order_quantity[sku, node]),
-        ended(lead), np.sqrt(ended(variance)), ended(source), ended(inbound), ended(passing),
+        ended(lead), np.sqrt(ended(variance)), ended(source), ended(notice), ended(inbound), ended(passing),
     )  # fmt: skip
 
 
@@ -85,17 +88,33 @@ def _legs(instance: Instance, stocked: Bools, sku: Ints, node: Ints, of: Ints) -
     return lead, variance, np.where(at >= 0, of[sku, at], -1), rate, passing
 
 
+def _notice(instance: Instance, node: Ints, depth: Ints, lead: Floats, source: Ints) -> Floats:
+    """(C,T) lead time + review, and for feeders the longest notice of those they feed."""
+    own = np.rint(lead) + instance.review_days[node][:, None]
+    below = np.zeros_like(own)
+    for level in range(int(depth.max(initial=0)), 0, -1):
+        fed, period = np.nonzero((depth == level)[:, None] & (source >= 0))
+        np.maximum.at(below, (source[fed, period], period), (own + below)[fed, period])
+    return own + below
+
+
 def period_of(first_day: Ints, day: int) -> int:
     """The period a day lies in; days after the last period count to it."""
     return int(np.clip(np.searchsorted(first_day, day, side="right") - 1, 0, len(first_day) - 2))
 
 
 def period_ahead(cells: Cells, first_day: Ints, day: int) -> Ints:
-    """(C + 1,) the period in which an order placed at the end of the day is to arrive: its figures are due now."""
+    """(C + 1,) the period whose figures a review at the end of the day follows.
+
+    It is the last one that begins before the *next* order could arrive (a lead time and a review from now), since what
+    is not ordered now comes too late for it; a feeder looks further ahead, by the notice of those it feeds. Where a
+    period no longer stocks the SKU, orders end when what is ordered would arrive in it.
+    """
     now = period_of(first_day, day)
     period = np.full(len(cells.stocked), now)
     for later in range(now + 1, cells.stocked.shape[1]):
-        arrives = day + 1 + np.rint(cells.lead_time[:, later]) >= first_day[later]
+        late = np.where(cells.stocked[:, later], cells.notice[:, later], np.rint(cells.lead_time[:, later]))
+        arrives = day + 1 + late >= first_day[later]
         if not arrives.any():
             break
         period[arrives] = later

@@ -52,7 +52,9 @@ class Options:
     backorders: bool = False  # customers wait for what is missing; else the sale is lost
     fixed_lots: bool = False  # order multiples of the order quantity; else up to reorder point + order quantity
     room: bool = True  # deliveries that do not fit wait outside
-    ahead: bool = True  # orders follow the figures of the period they arrive in; else of the period they are placed in
+    ahead: bool = (
+        True  # orders follow the figures of the period they are to last into; else of the one they are placed in
+    )
 
 
 def simulate(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .planning import Planner, plan
     from .reading import read
+    from .replay import Replay, replay
     from .settings import Settings
     from .writing.template import write_template
     from .writing.workbook import write
@@ -35,9 +36,11 @@ __all__ = [
     "NodewiseError",
     "Plan",
     "Planner",
+    "Replay",
     "Settings",
     "plan",
     "read",
+    "replay",
     "verify",
     "write",
     "write_example",
@@ -52,7 +55,9 @@ _HOMES = {
     "Planner": ("planning", "Planner"),
     "Settings": ("settings", "Settings"),
     "plan": ("planning", "plan"),
+    "Replay": ("replay", "Replay"),
     "read": ("reading", "read"),
+    "replay": ("replay", "replay"),
     "verify": ("audit", "audit"),
     "write": ("writing.workbook", "write"),
     "write_example": ("example", "write_example"),

@@ -11,8 +11,11 @@ from .console import counts
 from .errors import Finding, Interrupted, NodewiseError, NoPlanInTime
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .case import Case
     from .job import Result
+    from .replay import Replay
 
 
 def failed(command: str, error: Exception) -> dict[str, Any]:
@@ -57,6 +60,20 @@ def checked(case: Case) -> dict[str, Any]:
 def verified(findings: Iterable[Finding]) -> dict[str, Any]:
     """The answer of ``nodewise verify`` on a plan without faults."""
     return _answer("verify", tuple(findings), 0, "") | {"status": "verified"}
+
+
+def replayed(result: Replay, out: Path | None) -> dict[str, Any]:
+    """The answer of ``nodewise replay``: the figures of the summary by section and item, and the tiers."""
+    answer = _answer("replay", (), 0, "") | {"status": "replayed", "since": result.since, "until": result.until}
+    rows = result.summary.to_dict("records")
+    sections = dict.fromkeys(row["section"] for row in rows)
+    for section in sections:
+        answer[section] = {
+            row["item"]: {name: row[name] for name in ("replay", "plan", "sd")}
+            for row in rows
+            if row["section"] == section
+        }
+    return answer | {"tiers": result.tiers.to_dict("records"), "workbook": out}
 
 
 def _answer(command: str, findings: tuple[Finding, ...], exit_code: int, message: str) -> dict[str, Any]:

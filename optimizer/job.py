@@ -29,10 +29,13 @@ from .errors import (
 from .files import check_unchanged, check_writable, locked
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from models.outcome import Progress
 
     from .case import Case
     from .plan import Plan
+    from .replay import Replay
 
 STALE = ("errors", "diagnosis", "review", "interim")  # files of earlier runs that a published plan replaces
 
@@ -149,6 +152,25 @@ def verify_plan(plan: Path, source: Path, orders: Path | None = None) -> tuple[F
     if faults:
         raise AuditFailed(f"{plan} does not agree with {source} ({len(faults)} faults).", findings)
     return findings
+
+
+def replay_plan(
+    plan: Path, source: Path, orders: Path, out: Path | None = None, *, since: datetime | None, until: datetime | None,
+    **options: Any,
+) -> Replay:  # fmt: skip
+    """Replay a written plan on an orders file, under the settings it was made with; see :func:`optimizer.replay`."""
+    from .planned import run_facts
+    from .replay import replay
+    from .writing.publish import check_target
+
+    if out is not None:
+        check_target(out, [plan, source, orders])
+    settings, with_file = run_facts(plan)
+    case = read_case(source, orders if with_file else None, settings)
+    result = replay(plan, orders, case, since=since and since.date(), until=until and until.date(), **options)
+    if out is not None:
+        result.write(out)
+    return result
 
 
 def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:

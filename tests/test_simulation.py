@@ -232,11 +232,13 @@ def test_a_delivery_waits_outside_until_there_is_room() -> None:
 
 
 def test_a_new_period_brings_its_own_figures_in_time() -> None:
-    """The second period (day 10) stocks node 1 as well: its first goods, ordered on day 7, are there on day 10."""
+    """The second period (day 10) stocks node 1 as well. What is ordered on the evening of day 6 is there on day 9; the
+    next order, of day 7, could be there on day 10: too late to begin with, so day 6 is the last to order, and does.
+    """
     world = network(nodes=2, periods=2, days=10, lane_parcel_cost=[9, 1])
     plan = rules(world, 0, 4, [[[True, True], [False, True]]])
     tally, stock = path(world, plan, daily([1] * 12), opening((0, 0, 50)), 12)
-    assert np.flatnonzero(stock[:, 0, 1] > 0)[0] == 10
+    assert np.flatnonzero(stock[:, 0, 1] > 0)[0] == 9
     assert tally.node["shipped"].tolist() == [10, 2]
     _, stock = path(world, plan, daily([1] * 14), opening((0, 0, 50)), 14, ahead=False)
     assert np.flatnonzero(stock[:, 0, 1] > 0)[0] == 13
@@ -245,7 +247,8 @@ def test_a_new_period_brings_its_own_figures_in_time() -> None:
 def test_each_term_of_cost_by_hand() -> None:
     """30 days (one month), 10 units of 10 money held, one sale of 3 units of 0.5 kg on the last day.
 
-    Stock: 29 days of 10 and one of 8.5 (mean of morning and evening). Capital 0.001 x 10 a unit-day, storage 6 / 30, stocking 4 a month, a parcel 5 + 1.5 kg x 2 = 8, handling 3 x 0.25.
+    Stock: 29 days of 10 and one of 8.5 (mean of morning and evening). Capital 0.001 x 10 a unit-day, storage 6 / 30,
+    stocking 4 a month, a parcel 5 + 1.5 kg x 2 = 8, handling 3 x 0.25.
     """
     world = network(
         days=30, holding_rate=0.365, volume_m3=1, storage_cost=6, stocking_cost=4, weight_kg=0.5, lane_kg_cost=2,

@@ -65,7 +65,7 @@ def highlight(book: Workbook, sheet: Worksheet, name: str, columns: tuple[PlanCo
     at = {column.name: index for index, column in enumerate(columns)}
     cells = {column: f"${xl_col_to_name(index)}2" for column, index in at.items()}
     for rule in RULES:
-        if rule.sheet == name and rows:
+        if rule.sheet == name and rows and rule.column in at:
             options: dict[str, Any] = {
                 "type": "formula",
                 "criteria": "=" + rule.formula.format(**cells),

@@ -1,0 +1,227 @@
+"""Replay from end to end: the same figures from a plan and from its workbook, openings by hand, and the command."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optimizer
+from models.resupply import period_of
+from models.shelves import FRESH
+from optimizer.cli import main
+from optimizer.errors import InputInvalid, UsageError
+from optimizer.openings import opening
+from optimizer.planned import of_plan, of_workbook, run_facts
+from optimizer.reading.history import read_history
+
+from . import small
+from .plans import hand_case, hand_plan
+
+START = date(2027, 1, 1)
+FEEDS = ("S1", "EAST", 2), ("S1", "WEST", 1), ("S2", "EAST", 1)
+
+
+def _orders(days: int, first: date = START) -> pd.DataFrame:
+    """What the hand plan expects: each unit an order of its own."""
+    rows = [
+        (f"{sku}-{region}-{unit}-{day}", pd.Timestamp(first) + pd.Timedelta(days=day), sku, 1.0, region)
+        for day in range(days)
+        for sku, region, units in FEEDS
+        for unit in range(units)
+    ]
+    return pd.DataFrame(rows, columns=["order_id", "date", "sku", "quantity", "region"])
+
+
+PLENTY = (
+    {"sku": "S1", "node": "CENTRAL", "on_hand": 300, "on_order": 0},
+    {"sku": "S1", "node": "HUB", "on_hand": 31, "on_order": 0},
+    {"sku": "S2", "node": "CENTRAL", "on_hand": 9, "on_order": 0},
+)
+
+
+def test_expected_demand_costs_what_the_plan_says_where_nothing_is_random() -> None:
+    """Demand exactly as planned, no spread, and stock enough to feed the nodes: every unit ships at once from the
+    planned node, so freight, stocking and handling of 59 days are the plan's own; its cost is the whole plan's."""
+    plan = hand_plan(hand_case(stock=PLENTY))
+    result = optimizer.replay(plan, _orders(59), start="stock")
+    table = result.summary.set_index("item")
+    assert table["replay"]["days"] == 59
+    assert table["replay"]["units ordered"] == table["plan"]["units ordered"] == 4 * 59
+    assert table["replay"]["fill rate, % of units"] == 100.0
+    assert table["plan"]["total"] == pytest.approx(plan.cost)
+    for term in ("outbound", "stocking", "handling"):
+        assert table["replay"][term] == pytest.approx(table["plan"][term], abs=1e-6), term
+
+
+def test_parcels_and_freight_are_those_of_the_planned_lanes() -> None:
+    """January: S1 goes EAST from HUB for 5 and WEST from CENTRAL for 6, S2 EAST from CENTRAL for 8."""
+    plan = hand_plan(hand_case(stock=PLENTY))
+    result = optimizer.replay(plan, _orders(31), until=date(2027, 1, 31))
+    nodes = result.nodes.set_index("node")
+    assert nodes["parcels"].tolist() == [2 * 31, 2 * 31, 0]
+    assert nodes["own_share"].tolist()[:2] == [1.0, 1.0]
+    outbound = result.summary.set_index("item").loc["outbound"]
+    assert outbound["replay"] == pytest.approx(31 * (2 * 5 + 6 + 8))
+    assert outbound["plan"] == pytest.approx(31 * (2 * 5 + 6 + 8))
+
+
+def test_tables_add_up() -> None:
+    """Units ordered, units missed and spoiled agree between the sheets that hold them."""
+    result = optimizer.replay(hand_plan(), _orders(59), start="stock", seeds=2)
+    ordered = [float(table["ordered"].sum()) for table in (result.tiers, result.regions, result.skus, result.days)]
+    assert ordered == pytest.approx([236.0] * 4)
+    for name in ("lost", "spoiled", "damaged", "later"):
+        sums = [float(table[name].sum()) for table in (result.tiers, result.skus, result.days)]
+        assert max(sums) == pytest.approx(min(sums))
+    assert float(result.nodes["shipped"].sum()) + float(result.skus["lost"].sum()) == pytest.approx(236.0)
+
+
+def test_the_average_start_by_hand() -> None:
+    """Each cell starts with safety stock + Q/2 in whole units, and a lead time of sales is on its way, day by day."""
+    plan = hand_plan()
+    planned = of_plan(plan)
+    rows = opening(plan.case, planned, "average", int(planned.rules.first_day[0]), 0)
+    hub = (rows.sku == 0) & (rows.node == 1)
+    now = rows.day == planned.rules.first_day[0]
+    own = plan.evaluation
+    expected = own.safety_stock[0, 1, 0] + own.order_quantity[0, 1, 0] / 2
+    assert rows.units[hub & now].sum() == np.rint(expected)
+    assert rows.units[hub & ~now].tolist() == [2.0, 2.0]  # 2 a day for the 2 days from CENTRAL
+    assert (rows.day[hub & ~now] - planned.rules.first_day[0]).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_cycle_start_lies_within_a_cycle(seed: int) -> None:
+    """On hand + on the way is above the reorder point (rounded) and at most Q above it, at every cell."""
+    plan = hand_plan()
+    planned = of_plan(plan)
+    first = int(planned.rules.first_day[0])
+    rows = opening(plan.case, planned, "cycle", first, seed)
+    position = np.zeros(planned.rules.stocked.shape[:2])
+    np.add.at(position, (rows.sku, rows.node), rows.units)
+    held = planned.rules.stocked[:, :, 0]
+    point, quantity = planned.rules.reorder_point[:, :, 0], planned.rules.order_quantity[:, :, 0]
+    assert (position[held] > point[held] - 0.5).all()
+    assert (position[held] <= (point + quantity)[held] + 0.5).all()
+    assert (rows.day <= first + np.ceil(planned.lead_time.max())).all()
+
+
+def test_the_stock_sheet_start_takes_dates_as_last_days_of_sale() -> None:
+    """31 units of S1 at HUB that may be sold until January 10 are off the shelf on the 11th; 3 of S2 are on order."""
+    case = hand_case(stock=[
+        {"sku": "S1", "node": "HUB", "on_hand": 31, "on_order": 0, "expires": "2027-01-10"},
+        {"sku": "S2", "node": "CENTRAL", "on_hand": 12, "on_order": 3},
+    ])  # fmt: skip
+    plan = hand_plan(case)
+    planned = of_plan(plan)
+    first = int(planned.rules.first_day[0])
+    rows = opening(case, planned, None, first, 0)
+    assert rows.units.tolist() == [31, 12, 3]
+    assert rows.expires.tolist() == [first + 10, FRESH, FRESH]
+    assert rows.day.tolist() == [first, first, first + 2]  # half of CENTRAL's four days
+
+
+def test_periods_know_their_days() -> None:
+    """A plan of two months from 2027-01-01: day 31 is the first of the second."""
+    first_day = of_plan(hand_plan()).rules.first_day
+    begin = int(first_day[0])
+    assert (first_day - begin).tolist() == [0, 31, 59]
+    assert [period_of(first_day, begin + day) for day in (0, 30, 31, 58)] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"since": date(2026, 12, 31)}, {"until": date(2027, 3, 1)}, {"seeds": 0}, {"start": "empty"},
+     {"since": date(2027, 2, 10)}],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(options: dict) -> None:
+    """Days outside the plan, no run at all, an unknown start, and days without any order."""
+    with pytest.raises(UsageError):
+        optimizer.replay(hand_plan(), _orders(31), **options)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small workbook, its plan, and orders before and after the plan's start."""
+    folder = tmp_path_factory.mktemp("replay")
+    sheets = small.sheets()
+    small.write(folder / "brand.xlsx", sheets)
+    plan = optimizer.plan(optimizer.read(folder / "brand.xlsx"), time_limit=30)
+    optimizer.write(plan, folder / "plan.xlsx")
+    header, *rows = sheets["Orders"]
+    later = [[f"L-{order}", day.replace(year=2027, month=1), *rest] for order, day, *rest in rows if day.month == 7]
+    pd.DataFrame([*rows, *later], columns=header).to_csv(folder / "orders.csv", index=False)
+    return folder
+
+
+def test_a_written_plan_lives_as_the_plan_in_memory(written: Path) -> None:
+    """The workbook holds all a replay needs: the same sheets, figure by figure, from either (5 seeds)."""
+    case = optimizer.read(written / "brand.xlsx")
+    plan = optimizer.plan(case, time_limit=30)
+    one = optimizer.replay(plan, written / "orders.csv", start="cycle", seeds=5)
+    settings, _ = run_facts(written / "plan.xlsx")
+    again = optimizer.read(written / "brand.xlsx", settings=settings)
+    two = optimizer.replay(written / "plan.xlsx", written / "orders.csv", again, start="cycle", seeds=5)
+    for sheet, table in one.tables().items():
+        pd.testing.assert_frame_equal(table, two.tables()[sheet], rtol=1e-9)
+    assert float(one.days["ordered"].sum()) > 0
+
+
+def test_a_written_plan_promises_what_the_plan_promised(written: Path) -> None:
+    """Cost by term and period, tiers and promised service read back from the workbook."""
+    case = optimizer.read(written / "brand.xlsx")
+    plan = optimizer.plan(case, time_limit=30)
+    one, two = of_plan(plan), of_workbook(written / "plan.xlsx", case)
+    assert sum(float(money.sum()) for money in two.costs.values()) == pytest.approx(plan.cost)
+    for term, money in one.costs.items():
+        assert np.allclose(two.costs.get(term, 0.0), money), term
+    assert two.tier == one.tier
+    assert np.allclose(two.service, one.service, equal_nan=True)
+
+
+def test_history_keeps_orders_after_the_start(written: Path) -> None:
+    """Reading a case leaves out what lies after its start; a history for replay holds it."""
+    case = optimizer.read(written / "brand.xlsx")
+    lines = read_history(written / "orders.csv", case)
+    assert lines["date"].max() >= pd.Timestamp(START) > case.orders["date"].max()
+    assert len(lines) == len(case.orders) + int((lines["date"] >= pd.Timestamp(START)).sum())
+
+
+def test_history_refuses_an_unknown_sku(written: Path) -> None:
+    """A SKU that the workbook does not name is an error that names it."""
+    bad = written / "bad.csv"
+    bad.write_text("order_id,date,sku,quantity,region\n1,2027-01-02,NOBODY,1,NE\n")
+    with pytest.raises(InputInvalid, match="NOBODY"):
+        read_history(bad, optimizer.read(written / "brand.xlsx"))
+
+
+def test_the_command_writes_six_sheets_and_one_json_line(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0; the workbook holds the tables; the JSON line repeats the summary; the tiers are printed."""
+    out = written / "replay.xlsx"
+    names = [str(written / name) for name in ("plan.xlsx", "brand.xlsx", "orders.csv")]
+    code = main(["replay", *names[:2], "--orders", names[2], "--seeds", "2", "--out", str(out), "--json"])
+    printed = capsys.readouterr().out
+    answer = json.loads(printed.splitlines()[-1])
+    assert code == 0
+    assert "promised" in printed
+    assert pd.ExcelFile(out, engine="calamine").sheet_names == ["Summary", "Tiers", "Nodes", "Regions", "SKUs", "Days"]
+    days = pd.read_excel(out, sheet_name="Days", engine="calamine")
+    assert days["ordered"].sum() == answer["service"]["units ordered"]["replay"]
+    assert answer["status"] == "replayed"
+    assert len(days) == 31
+
+
+def test_the_command_refuses_orders_of_other_days(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Orders before the plan only: exit code 2, and the message names both spans."""
+    early = written / "early.csv"
+    early.write_text("order_id,date,sku,quantity,region\n1,2026-07-02,P-1,1,NE\n")
+    names = [str(written / name) for name in ("plan.xlsx", "brand.xlsx")]
+    assert main(["replay", *names, "--orders", str(early)]) == 2
+    told = capsys.readouterr().err
+    assert "2026-07-02" in told
+    assert "2027-02-28" in told
