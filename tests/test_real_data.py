@@ -27,9 +27,9 @@ def plan_and_verify(case: Given, folder: Path) -> dict[str, Any]:
     book, orders = write(case, folder)
     plan = folder / "plan.xlsx"
     took, answer = run("plan", book, "--orders", orders, "--out", plan)
-    assert (took.code, answer["status"], answer["published"]) == (0, "gap_reached", True), took.output
+    assert (took.code, answer["published"]) == (0, True), took.output
     assert 0 < answer["bound"] <= answer["cost"]
-    assert answer["gap"] <= GAP
+    assert answer["gap"] <= GAP, took.output
     assert answer["findings"]["error"] == 0
     assert sum(answer["findings"].values()) <= 10, "a planner reads each finding once"
     audited, verdict = run("verify", plan, book, "--orders", orders)
