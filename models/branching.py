@@ -34,6 +34,7 @@ class Tree:
     def __init__(self, generation: Generation, tolerance: float) -> None:
         self.generation, self.tolerance = generation, tolerance
         self.heap: list[tuple[float, int, Leaf]] = []
+        self.done: list[Leaf] = []  # leaves with nothing left to decide
         self.settled = np.inf  # least bound among leaves that need no more work
         self.count = 0
         self._push(self._leaf({}))
@@ -52,6 +53,7 @@ class Tree:
             _, _, leaf = heapq.heappop(self.heap)
             if leaf.undecided is None:
                 self.settled = min(self.settled, leaf.bound)
+                self.done.append(leaf)
                 continue
             self.settled, kept = min(self.settled, leaf.bound), self.settled
             made = [self._child(leaf, value, enough) for value in (1, 0)]
@@ -63,6 +65,14 @@ class Tree:
                 if child.bound < enough():
                     self.generation.restrict(child.fixings)
                     visit(child.fixings)
+
+    def promising(self) -> Fixings:
+        """Openings of the leaf with the least bound; the rents and columns of the generation are set for it."""
+        leaves = [leaf for _, _, leaf in self.heap] + self.done
+        leaf = min(leaves, key=lambda leaf: leaf.bound)
+        self.generation.restrict(leaf.fixings)
+        self.generation.resume(leaf.bound, leaf.rent, leaf.link_rent)
+        return leaf.fixings
 
     def _push(self, leaf: Leaf) -> None:
         heapq.heappush(self.heap, (leaf.bound, self.count, leaf))

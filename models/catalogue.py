@@ -1,8 +1,7 @@
-"""All priced batches of an instance: which SKUs have a choice, the best path of each under rents, columns from paths."""
+"""All evaluated batches of an instance: which SKUs have a choice, their best paths under rents, columns from paths."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from . import columns, patterns
 from .columns import Columns, Rows
-from .instance import Bools, Floats, Instance, Ints
+from .instance import Bools, Floats, Instance, Ints, summed
 
 STRIP_CELLS = 2_000_000  # cells x SKUs evaluated at once: keeps temporaries in cache-friendly, bounded memory
 DOUBLE_BYTES = 1 << 30  # above this much, stored batches go to single precision
@@ -64,18 +63,24 @@ class Catalogue:
         if any(len(skus) for skus in impossible):
             raise NoPath(np.concatenate(impossible))
 
-    def every(self, step: int) -> Catalogue:
-        """A sample: every ``step``-th SKU with a choice."""
-        sample = copy(self)
-        sample.batches, at = [], 0
+    def sample(self, size: int) -> tuple[Catalogue, Floats]:
+        """About ``size`` SKUs with a choice, drawn evenly in proportion to their cost, the large ones always.
+
+        Returns the smaller catalogue and how many SKUs each of its SKUs stands for (M,).
+        """
+        cost = np.concatenate([_least_cost(batch) for batch in self.batches])
+        chance = np.minimum(1.0, size * cost / max(float(cost.sum()), 1e-300)) + 1e-6
+        mark = np.floor(np.cumsum(chance) + 0.5)
+        drawn = np.diff(mark, prepend=0.0) >= 1.0
+        smaller, at = copy(self), 0
+        smaller.batches = []
         for batch in self.batches:
-            keep = np.zeros(len(batch.skus), dtype=bool)
-            keep[-at % step :: step] = True
+            keep = drawn[at : at + len(batch.skus)]
             at += len(batch.skus)
             if keep.any():
-                sample.batches.append(_slice(batch, keep))
-        sample.choosers = np.concatenate([b.skus for b in sample.batches])
-        return sample
+                smaller.batches.append(_slice(batch, keep))
+        smaller.choosers = self.choosers[drawn]
+        return smaller, 1.0 / np.minimum(1.0, chance[drawn])
 
     def _evaluate(self, family: patterns.Family, skus: Ints) -> patterns.Batch:
         return patterns.evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)
@@ -89,10 +94,10 @@ class Catalogue:
         """(D,) use, per definition row, of the SKUs that have no choice."""
         return self.use(self.fixed) if self.fixed is not None else np.zeros(len(self.rows))
 
-    def use(self, chosen: Columns) -> Floats:
-        """(D,) total use of some columns per definition row."""
-        row, _, use = self.rows.entries(chosen)
-        return np.bincount(row, use, len(self.rows)).astype(float)
+    def use(self, chosen: Columns, weight: Floats | None = None) -> Floats:
+        """(D,) total use of some columns per definition row, each weighted (P,)."""
+        row, column, use = self.rows.entries(chosen)
+        return summed(row, use if weight is None else use * weight[column], len(self.rows))
 
     def price(self, prices: patterns.Prices) -> Priced:
         """The cheapest path of every SKU with a choice."""
@@ -116,16 +121,13 @@ class Catalogue:
         """What rounding of stored costs may amount to in a bound, money."""
         if not self.single:
             return 0.0
-        return SINGLE_PRECISION * float(sum(_largest(b.cost).sum() for b in self.batches))
-
-    def each(self, job: Callable[[patterns.Batch], Columns | None]) -> Columns | None:
-        """Run a job over all batches and join the columns it makes."""
-        parts = [part for part in self.pool.map(job, self.batches) if part is not None]
-        return columns.concatenate(parts) if parts else None
+        return SINGLE_PRECISION * float(sum(_least_cost(b).sum() for b in self.batches))
 
 
-def _largest(cost: Floats) -> Floats:
-    return np.where(np.isfinite(cost), np.abs(cost), 0.0).min(axis=1, initial=np.inf, where=np.isfinite(cost))
+def _least_cost(batch: patterns.Batch) -> Floats:
+    """(B,) cost of each SKU's cheapest sets, without rents."""
+    least = np.asarray(batch.cost.min(axis=1), dtype=np.float64).sum(axis=0)
+    return np.abs(np.where(np.isfinite(least), least, 0.0))
 
 
 def _bytes(instance: Instance, families: list[patterns.Family]) -> int:
@@ -135,12 +137,12 @@ def _bytes(instance: Instance, families: list[patterns.Family]) -> int:
 
 def _without_choice(instance: Instance, batch: patterns.Batch) -> Bools:
     """(B,) SKUs with exactly one admissible set in every period, none of which needs a candidate node."""
-    possible = np.isfinite(batch.cost)
+    possible: Bools = np.isfinite(batch.cost)
     single = (possible.sum(axis=1) == 1).all(axis=0)
     cells = batch.family.cells
     uses_candidate = np.append(instance.candidate[cells.node[:-1]], False)[batch.family.set_cells].any(axis=1)
-    on_candidate = uses_candidate[np.argmax(possible, axis=1)].any(axis=0)
-    return single & ~on_candidate
+    on_candidate: Bools = np.take(uses_candidate, np.argmax(possible, axis=1)).any(axis=0)
+    return np.atleast_1d(single & ~on_candidate)
 
 
 def _slice(batch: patterns.Batch, keep: Bools) -> patterns.Batch:

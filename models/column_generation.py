@@ -20,7 +20,7 @@ from .relief import contradiction_relief, named_relief, rents_by_name
 from .rounding import Problem, Rounded
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
-SAMPLE_SIZE = 600
+SAMPLE_SIZE = 1_000
 
 
 def solve(
@@ -34,8 +34,9 @@ def solve(
 ) -> Outcome:
     """Choose one path of sets per SKU, open nodes and use surge at least cost.
 
-    ``model`` is a network program of :func:`models.network.build`, possibly with an analyst's own constraints. Returns an
-    :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite, TooManySets.
+    ``model`` is a network program of :func:`models.network.build`, possibly with an analyst's own constraints.
+    Returns an :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite,
+    TooManySets.
     """
     clock = Clock(time_limit)
     search = Search(instance, network.build(instance) if model is None else model, gap, seed, clock, progress)
@@ -134,8 +135,8 @@ class Search:
         self._round(problem, rounding.QUICK)
         self._mark("plan")
         if self.gap > self.target and not self._close_by_enumeration(problem):
-            self._branch(problem)
-            self._round(problem, rounding.THOROUGH)
+            fixings = self._branch(problem)
+            self._round(problem, rounding.THOROUGH, fixings)
         self._mark("closing")
 
     def _mark(self, stage: str) -> None:
@@ -171,9 +172,7 @@ class Search:
 
     def _sampled_rent(self, problem: Problem, network_bound: NetworkBound) -> Floats | None:
         """Rents at which a sample, each SKU standing for several, is content; None where the sample does not fit."""
-        step = len(problem.catalogue.choosers) // SAMPLE_SIZE
-        sample = problem.catalogue.every(step)
-        weight = len(problem.catalogue.choosers) / len(sample.choosers)
+        sample, weight = problem.catalogue.sample(SAMPLE_SIZE)
         scout = Generation(problem, sample, network_bound, self.clock, lambda _: self._say("sample"), weight)
         try:
             scout.run(2e-3)
@@ -213,15 +212,15 @@ class Search:
             self.best, self.plan = rounded.cost, rounded
             self._say("plan")
 
-    def _branch(self, problem: Problem) -> None:
-        """Decide openings one by one where the bound leaves them open."""
+    def _branch(self, problem: Problem) -> Fixings:
+        """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""
         generation = self._generated()
         self.tree = Tree(generation, self._tolerance())
         try:
             self.tree.grow(self._enough, lambda fixings: self._round(problem, rounding.QUICK, fixings))
         finally:
-            generation.restrict({})
             self.counts["branches"] = float(self.tree.count)
+        return self.tree.promising()
 
     def _close_by_enumeration(self, problem: Problem) -> bool:
         """Bring in every path that could still be part of a better plan; False where they are too many."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import patterns
-from .instance import TEMPERATURES, Floats, Instance, Ints
+from .instance import TEMPERATURES, Floats, Instance, Ints, summed
 from .network import USAGE, Compiled
 
 
@@ -75,7 +76,7 @@ def make(instance: Instance, batch: patterns.Batch, local: Ints, path: Ints, lan
     at, t_of, c = (np.concatenate(x) for x in (column, period, cell))
     flow, safety, quantity = (x[t_of, c, local[at]].astype(float) for x in (batch.flow, batch.safety, batch.quantity))
     first = t_of == 0
-    held = np.bincount(at[first], (safety + quantity / 2.0)[first], len(local))
+    held = summed(at[first], (safety + quantity / 2.0)[first], len(local))
     return Columns(
         sku=skus,
         path=np.packbits(family.sets[path], axis=2),
@@ -124,7 +125,7 @@ class Rows:
         keys = [(name, j) for j, name in enumerate(compiled.names) if name[0] in USAGE]
         self.network_column = np.array([j for _, j in keys], dtype=np.int64)
         self.keys = [name for name, _ in keys]
-        skus, nodes, _, periods = instance.shape
+        _, nodes, _, periods = instance.shape
         self.room = np.full((nodes, len(TEMPERATURES), periods), -1)
         self.by_node = {f: np.full((nodes, periods), -1) for f in ("value", "units", "units_per_day", "skus")}
         self.lane = np.full((len(instance.lane_node), periods), -1)
@@ -138,7 +139,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def _place(self, row: int, name: str, index: tuple) -> None:  # type: ignore[type-arg]
+    def _place(self, row: int, name: str, index: tuple[Any, ...]) -> None:
         case = self.instance
         if name == "limit_use":
             self.limit[index] = row
@@ -254,4 +255,4 @@ class Rows:
         if keep.any():
             width = int(column.max()) + 1
             code, inverse = np.unique(row[keep] * width + column[keep], return_inverse=True)
-            yield code // width, code % width, np.bincount(inverse.ravel(), use[keep])
+            yield code // width, code % width, summed(inverse.ravel(), use[keep], len(code))

@@ -17,7 +17,7 @@ class TooMany(Exception):
 
 
 def paths_within(catalogue: Catalogue, prices: patterns.Prices, window: float) -> Columns | None:
-    """Columns of all paths that cost, rents included, at most ``window`` more than their SKU's best; None if too many."""
+    """Columns of all paths within ``window`` of their SKU's best, rents included; None if there are too many."""
     found: list[Columns] = []
     count = 0
     try:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import routing
-from .instance import TEMPERATURES, Bools, Floats, Instance, Ints, LimitRow
+from .instance import TEMPERATURES, Bools, Floats, Instance, Ints, LimitRow, summed
 from .inventory import StockPolicy, stock_policy
 
 COST_TERMS = (
-    "outbound", "late", "damage", "inbound", "ordering", "handling", "capital", "storage", "stocking", "spoilage", "outage", "change",
+    "outbound", "late", "damage", "inbound", "ordering", "handling",
+    "capital", "storage", "stocking", "spoilage", "outage", "change",
 )  # fmt: skip
 NODE_COST_TERMS = ("fixed", "opening", "surge")
 
@@ -115,7 +116,7 @@ def routing_classes(instance: Instance) -> Iterator[tuple[int, int, Ints]]:
 
 def _route(instance: Instance, stocked: Bools) -> tuple[Ints, Ints]:
     skus, _, regions, periods = instance.shape
-    primary = np.full((skus, regions, periods), -1, dtype=np.int32)
+    primary: Ints = np.full((skus, regions, periods), -1)
     backup = primary.copy()
     every_region = np.arange(regions)[None, :]
     for temperature, band, members in routing_classes(instance):
@@ -135,7 +136,7 @@ def _route(instance: Instance, stocked: Bools) -> tuple[Ints, Ints]:
 
 def _flows(instance: Instance, primary: Ints) -> tuple[Floats, Floats]:
     """F and V: what each region draws passes its primary node and all feeders above it."""
-    skus, nodes, regions, periods = instance.shape
+    skus, nodes, _, periods = instance.shape
     k, r, t = np.nonzero(primary >= 0)
     node = instance.lane_node[primary[k, r, t]]
     mean, variance = instance.mean[k, r, t], instance.variance[k, r, t]
@@ -143,8 +144,8 @@ def _flows(instance: Instance, primary: Ints) -> tuple[Floats, Floats]:
     pooled = np.zeros(skus * nodes * periods)
     while len(k):
         cell = (k * nodes + node) * periods + t
-        flow += np.bincount(cell, mean, len(flow))
-        pooled += np.bincount(cell, variance, len(flow))
+        flow += summed(cell, mean, len(flow))
+        pooled += summed(cell, variance, len(flow))
         node = instance.feeder[k, node]
         on = node >= 0
         k, t, node, mean, variance = k[on], t[on], node[on], mean[on], variance[on]
@@ -216,7 +217,7 @@ def _lane_costs(instance: Instance, primary: Ints, backup: Ints) -> dict[str, Fl
     cell = (k * nodes + node) * periods + t
 
     def gather(per_unit: Floats) -> Floats:
-        return np.bincount(cell, units * per_unit, skus * nodes * periods).reshape(skus, nodes, periods)
+        return summed(cell, units * per_unit, skus * nodes * periods).reshape(skus, nodes, periods)
 
     return {
         "outbound": gather(outbound),
@@ -298,7 +299,7 @@ class _Use:
         lanes, periods = len(self.instance.lane_node), len(self.instance.periods)
         k, r, t = np.nonzero(self.primary >= 0)
         weight = self.instance.mean[k, r, t] * self.instance.parcels_per_unit[k]
-        return np.bincount(self.primary[k, r, t] * periods + t, weight, lanes * periods).reshape(lanes, periods)
+        return summed(self.primary[k, r, t] * periods + t, weight, lanes * periods).reshape(lanes, periods)
 
     def parcels(self, skus: Bools | float = 1.0, regions: Bools | None = None) -> tuple[Floats, Floats]:
         """(T,) parcels/day and late parcels/day of the SKUs and regions."""
@@ -344,8 +345,9 @@ class _Use:
         return self.open_nodes[limit.nodes].sum(axis=0).astype(float)
 
     def _cost(self, limit: LimitRow) -> Floats:
-        skus = sum(self._sum(term, limit) for term in self.costs.values())
-        return skus if limit.filtered else skus + sum(term.sum(axis=0) for term in self.node_costs.values())
+        skus = np.sum([self._sum(term, limit) for term in self.costs.values()], axis=0)
+        nodes = np.sum([term.sum(axis=0) for term in self.node_costs.values()], axis=0)
+        return np.asarray(skus if limit.filtered else skus + nodes)
 
     def _on_time_share(self, limit: LimitRow) -> Floats:
         parcels, late = self.parcels(limit.skus, limit.regions)

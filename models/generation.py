@@ -10,7 +10,7 @@ import numpy as np
 
 from .catalogue import Catalogue, Priced
 from .columns import Columns
-from .instance import Bools, Floats, Instance
+from .instance import Bools, Floats, Instance, Ints, summed
 from .master import Duals, Fixings, Master, NetworkBound, closed_nodes, fix_openings
 from .outcome import Relief
 from .patterns import Prices
@@ -68,10 +68,10 @@ class Generation:
         network: NetworkBound,
         clock: Clock,
         say: Callable[[str], None],
-        weight: float = 1.0,
+        weight: Floats | None = None,
     ) -> None:
         self.problem, self.catalogue, self.network, self.clock, self.say = problem, catalogue, network, clock, say
-        self.weight = weight
+        self.weight = np.ones(len(catalogue.choosers)) if weight is None else weight
         self.bound = -np.inf
         self.rounds = 0
         self.closed: Bools | None = None  # (N,T) nodes kept closed by a branch
@@ -108,6 +108,13 @@ class Generation:
         self.closed = closed if closed.any() else None
         self.bound = -np.inf
 
+    def resume(self, bound: float, rent: Floats, link_rent: Floats) -> None:
+        """Take up the bound and rents of an earlier state, with the master solved for the columns there are now."""
+        self.bound, self.rent = bound, rent
+        self.link_rent = np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
+        if not self.master.solve(self.clock.left, central=False):
+            raise OutOfTime
+
     def rerun(self, tolerance: float, rent: Floats, link_rent: Floats, enough: float) -> None:
         """Converge again after :meth:`restrict`, from given rents; stop early once the bound reaches ``enough``.
 
@@ -140,20 +147,20 @@ class Generation:
         if pool is None:
             return np.zeros(0)
         row, column, use = self.problem.rows.entries(pool)
-        priced = pool.cost + np.bincount(column, self.rent[row] * use, len(pool))
+        priced = pool.cost + summed(column, self.rent[row] * use, len(pool))
         links = self.master.link_array(self.link_rent)
         if links is not None:
             per_entry = links[pool.sku[pool.column], pool.node, pool.period]
-            priced = priced + np.bincount(pool.column, per_entry, len(pool))
+            priced = priced + summed(pool.column, per_entry, len(pool))
         least = np.full(len(self.instance.skus), np.inf)
         np.minimum.at(least, pool.sku, priced)
         return np.asarray(priced - least[pool.sku])
 
     def _price_slack(self, first: Columns | None, priced: Priced) -> None:
         """Scale and price of slack per unit of use: several times the whole cost for all that is used."""
-        use = self.problem.fixed_use + (0.0 if first is None else self.weight * self.catalogue.use(first))
+        use = self.problem.fixed_use + (0.0 if first is None else self.catalogue.use(first, self._of_sku(first.sku)))
         self.scale = np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1e-6))
-        self.whole = abs(self.problem.fixed_cost) + self.weight * float(np.abs(priced.cost).sum()) + 1.0
+        self.whole = abs(self.problem.fixed_cost) + float((self.weight * np.abs(priced.cost)).sum()) + 1.0
         self.slack_price = 10.0 * self.whole / self.scale
 
     def _drive_out_slack(self, tolerance: float) -> None:
@@ -213,11 +220,19 @@ class Generation:
         return priced
 
     def _lagrangian(self, priced: Priced, rent: Floats, link_array: Floats | None) -> float:
-        """Lower bound on every plan: SKUs' best paths + SKUs without a choice + the network's best answer to the rents."""
+        """Lower bound on every plan: best paths + SKUs without a choice + the network's best answer to the rents."""
         fixed = self.problem.fixed_cost + float(rent @ self.problem.fixed_use)
-        skus = self.weight * float(priced.cost.sum())
-        network = self.network.value(rent, None if link_array is None else self.weight * link_array)
+        skus = float((self.weight * priced.cost).sum())
+        network = self.network.value(rent, None if link_array is None else self._weighted(link_array))
         return skus + fixed + network - self.catalogue.cost_error()
+
+    def _of_sku(self, skus: Ints) -> Floats:
+        return self.weight[self.master.position[skus]]
+
+    def _weighted(self, link_array: Floats) -> Floats:
+        out = link_array.copy()
+        out[self.catalogue.choosers] *= self.weight[:, None, None]
+        return out
 
     def _add_improving(self, priced: Priced, duals: Duals) -> int:
         """Add the best paths that improve the master."""

@@ -21,6 +21,11 @@ MEASURES = (
 )  # fmt: skip
 
 
+def summed(cell: Ints, values: Floats, size: int) -> Floats:
+    """Sum of the values that fall in each of ``size`` cells, as floats even of nothing (``numpy.bincount`` is not)."""
+    return np.bincount(cell, values, size).astype(np.float64)
+
+
 @dataclass(frozen=True)
 class LimitRow:
     """One row of the Limits sheet with its filters turned into masks (section 8)."""

@@ -1,4 +1,4 @@
-"""The master program in HiGHS: compiled network rows, one definition row per usage variable, one row per SKU, pattern columns."""
+"""The master program in HiGHS: network rows, a definition row per usage variable, a row per SKU, pattern columns."""
 
 from __future__ import annotations
 
@@ -122,9 +122,9 @@ class Master:
         skus: Ints,
         fixed_use: Floats,
         seed: int,
-        weight: float = 1.0,
+        weight: Floats | None = None,
     ) -> None:
-        self.weight = weight  # how many SKUs each one stands for
+        self.weight = np.ones(len(skus)) if weight is None else weight  # how many SKUs each one stands for
         self.instance, self.compiled, self.rows, self.skus = instance, compiled, rows, skus
         self.position = np.full(len(instance.skus), -1)
         self.position[skus] = np.arange(len(skus))
@@ -183,7 +183,7 @@ class Master:
         at = self.width
         add_columns(
             self.solver,
-            self.weight * columns.cost,
+            self.weight[self.position[columns.sku]] * columns.cost,
             np.zeros(len(columns)),
             np.full(len(columns), INFINITY),
             self._matrix(columns),
@@ -196,18 +196,16 @@ class Master:
         row, column, use = self.rows.entries(columns)
         every = np.arange(len(columns))
         link_row, link_column = self._link_entries(columns)
+        of_sku = self.position[columns.sku]
+        use = self.weight[of_sku[column]] * use
+        rows = [self.first_definition + row, self.first_sku + of_sku, self.first_link + link_row]
         return sp.csc_matrix(
             (
-                np.concatenate([-self.weight * use, np.ones(len(columns)), np.ones(len(link_row))]),
-                (
-                    np.concatenate([
-                        self.first_definition + row, self.first_sku + self.position[columns.sku], self.first_link + link_row
-                    ]),
-                    np.concatenate([column, every, link_column]),
-                ),
+                np.concatenate([-use, np.ones(len(columns)), np.ones(len(link_row))]),
+                (np.concatenate(rows), np.concatenate([column, every, link_column])),
             ),
             (self.height, len(columns)),
-        )  # fmt: skip
+        )
 
     def _link_entries(self, columns: Columns) -> tuple[Ints, Ints]:
         if not self.links:
@@ -279,9 +277,12 @@ class Master:
         dual = np.array(self.solver.getSolution().row_dual)
         return Duals(
             rent=dual[self.first_definition : self.first_sku],
-            links=np.maximum(0.0, -dual[self.first_link :]) / self.weight,
+            links=np.maximum(0.0, -dual[self.first_link :]) / self._link_weight(),
             sku=dual[self.first_sku : self.first_link],
         )
+
+    def _link_weight(self) -> Floats:
+        return self.weight[self.position[[sku for sku, _, _ in self.links]]] if self.links else np.ones(0)
 
     def values(self) -> Floats:
         """Column values of the last solve."""
@@ -325,7 +326,7 @@ class Master:
 
 
 class NetworkBound:
-    """min over the network program of cost - rents x usage - link rents x open: the network's part of the Lagrangian bound."""
+    """The network's part of the Lagrangian bound: min of cost - rents x usage - link rents x open over its program."""
 
     def __init__(self, instance: Instance, compiled: Compiled, rows: Rows, usage_most: Floats, seed: int):
         self.instance, self.compiled, self.rows = instance, compiled, rows

@@ -1,8 +1,8 @@
 """The Pyomo program of the network: nodes, rooms, budget, limits. One plain function per constraint.
 
 The SKUs appear only through *usage variables* - ``volume``, ``value``, ``units``, ``units_per_day``, ``skus``,
-``lane_parcels``, ``limit_use`` and, made on first mention, ``stocked[sku,node,period]`` - which the column generation ties to the chosen patterns. A
-constraint that an analyst writes on them gets its rent like any other.
+``lane_parcels``, ``limit_use`` and, made on first mention, ``stocked[sku,node,period]`` - which the column generation
+ties to the chosen patterns. A constraint that an analyst writes on them gets its rent like any other.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def penalties(model: Any, instance: Instance) -> Any:
     return sum(float(instance.limits[i].penalty) * model.excess[i, t] for i, t in soft)
 
 
-# --- compiling ---------------------------------------------------------------------------------------------------------
+# --- compiling -----------------------------------------------------------------------------------------------------
 
 
 def _broken_rows(model: pyo.ConcreteModel) -> Iterator[tuple[str, float]]:

@@ -36,7 +36,8 @@ class Outcome:
     """Result of a solve. `status` is never flattened:
 
     ``gap_reached`` (the asked gap is certified), ``stalled`` (the search ended above the asked gap),
-    ``time_limit`` or ``interrupted`` (best plan so far, if ``stocked`` is not None), ``infeasible`` (proved; see ``relief``).
+    ``time_limit`` or ``interrupted`` (best plan so far, if ``stocked`` is not None), ``infeasible`` (proved; see
+    ``relief``).
     """
 
     status: str

@@ -1,8 +1,8 @@
 """Every admissible set of nodes of every SKU, its exact cost and use, and the best path of sets under rents.
 
 SKUs that see the same sets, the same router and the same feeders form a :class:`Family`. Within a family the sets'
-region maps are worked out once; two sets that give a node the same regions, feeders and role share one *cell*, and stock
-is computed once per cell and SKU. Arrays are laid out (set or cell, SKU) so that a row is one contiguous strip of SKUs.
+region maps are worked out once; two sets that give a node the same regions, feeders and role share one *cell*, and
+stock is computed once per cell and SKU. Arrays are laid out (set or cell, SKU): a row is one contiguous strip of SKUs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_SETS = 60_000  # more sets than this per family cannot be priced one by one
 
 @dataclass(frozen=True)
 class Cells:
-    """Distinct (node, regions through it, stocked or passing on, feeders passing on) of a family; the last one is 'nothing'."""
+    """Distinct (node, regions through it, stocked or not, feeders passing on) of a family; the last is 'nothing'."""
 
     node: Ints  # (C,)
     depth: Ints  # (C,) feeders above that only pass goods on
@@ -194,7 +194,7 @@ def _links(sets: Bools) -> tuple[tuple[Ints, Ints], ...]:
     return tuple(out)
 
 
-# --- cost and use of the sets of a batch of SKUs -----------------------------------------------------------------------
+# --- cost and use of the sets of a batch of SKUs -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -235,8 +235,10 @@ def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type =
     """Sections 5 to 7 of MATHEMATICS.md for every set of ``skus``, without change costs."""
     periods, cells = len(instance.periods), len(family.cells.node)
     shape = (periods, cells, len(skus))
-    flow, safety, quantity = (np.zeros(shape, dtype) for _ in range(3))
-    cost = np.zeros((periods, len(family.sets), len(skus)), dtype)
+    flow: Floats = np.zeros(shape, dtype)
+    safety: Floats = np.zeros(shape, dtype)
+    quantity: Floats = np.zeros(shape, dtype)
+    cost: Floats = np.zeros((periods, len(family.sets), len(skus)), dtype)
     for t in range(periods):
         flow[t], safety[t], quantity[t], cell_cost = _cell_stock(instance, family, skus, t)
         cost[t] = _lane_cost(instance, family, skus, t) + _over_sets(family, cell_cost)
@@ -345,7 +347,7 @@ def _close(instance: Instance, family: Family, skus: Ints, t: int, cost: Floats)
     cost[0] = np.where(idle, 0.0, np.inf)
 
 
-# --- pricing -----------------------------------------------------------------------------------------------------------
+# --- pricing -------------------------------------------------------------------------------------------------------
 
 
 def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from .network import Contradiction
 from .outcome import Relief, Rents
 
 UNITS = {
-    "value": "money", "volume_m3": "m3", "units": "units", "units_per_day": "units/day", "skus": "SKUs", "nodes": "nodes",
-    "cost": "money", "on_time_share": "late parcels/day", "purchases": "money",
+    "value": "money", "volume_m3": "m3", "units": "units", "units_per_day": "units/day", "skus": "SKUs",
+    "nodes": "nodes", "cost": "money", "on_time_share": "late parcels/day", "purchases": "money",
 }  # fmt: skip
 LIMITS = {"value": "budget", "units": "units", "units_per_day": "units_per_day", "skus": "max_skus"}
 
@@ -40,7 +41,7 @@ def rents_by_name(instance: Instance, rows: Rows, rent: Floats) -> Rents:
 
 
 def named_relief(instance: Instance, rows: Rows, slack: Floats, scale: Floats) -> tuple[Relief, ...]:
-    """Relief lines of slack per definition row (D,), largest share of ``scale`` first; amounts below 1e-6 of it are noise."""
+    """Relief lines of slack per definition row (D,), largest share of ``scale`` first; below 1e-6 of it is noise."""
     share = slack / np.maximum(scale, 1e-9)
     order = np.argsort(-share, kind="stable")
     lines = dict(_lines(instance, rows))
@@ -60,7 +61,7 @@ def _named(instance: Instance, constraint: str) -> tuple[str, str, str]:
     return instance.limits[int(match[1])].name, "", instance.periods[int(match[2])]
 
 
-def _lines(instance: Instance, rows: Rows) -> Iterator[tuple[int, object]]:
+def _lines(instance: Instance, rows: Rows) -> Iterator[tuple[int, _Line]]:
     for row, (name, index) in enumerate(rows.keys):
         yield row, _Line(instance, name, index)
 
@@ -68,7 +69,7 @@ def _lines(instance: Instance, rows: Rows) -> Iterator[tuple[int, object]]:
 class _Line:
     """Makes the Relief of one usage variable."""
 
-    def __init__(self, instance: Instance, name: str, index: tuple) -> None:  # type: ignore[type-arg]
+    def __init__(self, instance: Instance, name: str, index: tuple[Any, ...]) -> None:
         self.instance, self.name, self.index = instance, name, index
 
     def __call__(self, amount: float) -> Relief:

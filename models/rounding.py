@@ -11,8 +11,8 @@ import scipy.sparse as sp
 
 from .catalogue import Catalogue
 from .columns import Columns, Rows, concatenate
-from .instance import TEMPERATURES, Bools, Floats, Instance, Ints
-from .master import INFINITY, Fixings, Master, fix_openings, add_columns, add_rows, checked, load, new_solver
+from .instance import TEMPERATURES, Bools, Floats, Instance, Ints, summed
+from .master import INFINITY, Fixings, Master, add_columns, add_rows, checked, fix_openings, load, new_solver
 from .network import Compiled
 
 
@@ -58,7 +58,7 @@ def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
     most = fixed_use.copy()
     for batch in catalogue.batches:
         row, _, use = rows.entries(_extreme(instance, batch))
-        most = most + np.bincount(row, np.abs(use), len(rows))
+        most = most + summed(row, np.abs(use), len(rows))
     largest = instance.mean * np.maximum(1.0, instance.parcels_per_unit)[:, None, None]
     shipped = float(largest.sum(axis=(0, 1)).max(initial=0.0))
     regional = np.zeros(len(rows), dtype=bool)
@@ -114,9 +114,9 @@ def violated_links(instance: Instance, master: Master, tolerance: float = 1e-4) 
     values = master.values()
     column, node, period = candidate_uses(instance, pool)
     weight = values[master.pool_column[column]]
-    skus, nodes, _, periods = instance.shape
+    _, nodes, _, periods = instance.shape
     code, inverse = np.unique((pool.sku[column] * nodes + node) * periods + period, return_inverse=True)
-    used = np.bincount(inverse.ravel(), weight, len(code)) if len(code) else np.zeros(0)
+    used = summed(inverse.ravel(), weight, len(code)) if len(code) else np.zeros(0)
     n, t = code // periods % nodes, code % periods
     over = used - open_values(instance, master.compiled, values)[n, t]
     worst = np.flatnonzero(over > tolerance)
@@ -137,7 +137,7 @@ def open_values(instance: Instance, compiled: Compiled, values: Floats) -> Float
     return out
 
 
-# --- restricted programs -----------------------------------------------------------------------------------------------
+# --- restricted programs -------------------------------------------------------------------------------------------
 
 
 class IntegerProgram:
@@ -227,7 +227,7 @@ class IntegerProgram:
         add_rows(self.solver, np.full(len(opens), -INFINITY), np.zeros(len(opens)), matrix)
 
     def solve(self, seconds: float, gap: float, enough: float = -np.inf) -> None:
-        """Run HiGHS until ``gap`` or a plan that costs no more than ``enough``; what it found is read by the other methods."""
+        """Run HiGHS until ``gap``, or a plan that costs no more than ``enough``; the other methods read the rest."""
         if np.isfinite(enough):
             checked(self.solver.setOptionValue("objective_target", enough - self.given_cost), "objective_target")
         for name, value in (
@@ -328,7 +328,7 @@ class Goal:
 
 
 def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, effort: Effort) -> Rounded | None:
-    """Give most SKUs their LP pattern, leave the undecided and the nearly indifferent ones to a small integer program."""
+    """Give most SKUs their LP pattern, leave the undecided and nearly indifferent ones to a small integer program."""
     pool = master.pool
     if pool is None:
         return complete(problem, None)
