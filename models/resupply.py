@@ -121,6 +121,21 @@ def period_ahead(cells: Cells, first_day: Ints, day: int) -> Ints:
     return period
 
 
+def announced(cells: Cells, now: int, position: Floats) -> Floats:
+    """(C + 1,) units that the nodes a cell feeds will ask for to reach their levels of the next period.
+
+    What a node needs beyond its position and its present order-up-to level: 0 once it has asked, and at the end.
+    """
+    out = np.zeros(len(position))
+    if now + 1 >= cells.stocked.shape[1]:
+        return out
+    level = np.where(cells.stocked, cells.reorder_point + cells.order_quantity, 0.0)
+    need = np.maximum(level[:, now + 1] - np.maximum(position, level[:, now]), 0.0)
+    fed = np.flatnonzero((cells.source[:, now + 1] >= 0) & (need > 0))
+    np.add.at(out, cells.source[fed, now + 1], need[fed])
+    return out
+
+
 def order_sizes(
     position: Floats, reorder_point: Floats, quantity: Floats, moq: Floats, pack: Floats, fixed_lots: bool
 ) -> Floats:

@@ -58,6 +58,17 @@ def joined(parts: list[Goods]) -> Goods:
     return Goods(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "units", "expires")))
 
 
+@dataclass(frozen=True)
+class Opening:
+    """Rows of stock at the start: on the shelf when `day` is not after the first day, else arriving on that day."""
+
+    sku: Ints
+    node: Ints
+    units: Floats
+    day: Ints
+    expires: Ints  # first day on which a unit may no longer be sold; FRESH = its full life from `day`, NEVER = keeps
+
+
 class Shelves:
     """What stands where, and until when it may be sold.
 

@@ -20,6 +20,7 @@ from .rate_cards import RateCards, card_number
 from .resupply import (
     Cells,
     Rules,
+    announced,
     arrival_days,
     cells_of,
     fitting,
@@ -28,21 +29,10 @@ from .resupply import (
     period_ahead,
     period_of,
 )
-from .shelves import DUST, FRESH, NEVER, Deliveries, Goods, Shelves, Waiting, running
+from .shelves import DUST, FRESH, NEVER, Deliveries, Goods, Opening, Shelves, Waiting, running
 from .tally import Day, Tally
 
 __all__ = ["Opening", "Options", "OrderLines", "Rules", "Simulation", "Tally", "simulate"]
-
-
-@dataclass(frozen=True)
-class Opening:
-    """Rows of stock at the start: on the shelf when `day` is not after the first day, else arriving on that day."""
-
-    sku: Ints
-    node: Ints
-    units: Floats
-    day: Ints
-    expires: Ints  # first day on which a unit may no longer be sold; FRESH = its full life from `day`, NEVER = keeps
 
 
 @dataclass(frozen=True)
@@ -326,20 +316,23 @@ class Simulation:
     def _review(self, day: int) -> None:
         """Nodes whose review is due order; those furthest from the supplier first: feeders see their requests."""
         due = self.next_review <= day
+        if not due.any():
+            return
         self.next_review[due] += np.maximum(self.instance.review_days[due], 1.0)
-        now = period_of(self.rules.first_day, day)
-        cells = self.cells
-        period = period_ahead(cells, self.rules.first_day, day) if self.options.ahead else np.full(len(self.sku), now)
-        every = np.arange(cells.count)
-        open_cells = np.flatnonzero(due[cells.node] & cells.stocked[every, period[:-1]])
+        cells, now = self.cells, period_of(self.rules.first_day, day)
+        period = np.full(len(self.sku), now)
+        if self.options.ahead:
+            period = period_ahead(cells, self.rules.first_day, day)
+        open_cells = np.flatnonzero(due[cells.node] & cells.stocked[np.arange(cells.count), period[:-1]])
         for depth in range(int(cells.depth.max(initial=0)), -1, -1):
             level = open_cells[cells.depth[open_cells] == depth]
-            self._order(day, level, period[level])
+            coming = np.where(period > now, announced(cells, now, self.position()), 0.0)
+            self._order(day, level, period[level], coming[level])
 
-    def _order(self, day: int, cell: Ints, period: Ints) -> None:
+    def _order(self, day: int, cell: Ints, period: Ints, coming: Floats) -> None:
         sku, node, cells = self.sku[cell], self.node[cell], self.cells
         size = order_sizes(
-            self.position()[cell], cells.reorder_point[cell, period], cells.order_quantity[cell, period],
+            self.position()[cell] - coming, cells.reorder_point[cell, period], cells.order_quantity[cell, period],
             self.instance.moq[sku, node], self.instance.pack_size[sku], self.options.fixed_lots,
         )  # fmt: skip
         wants = size > DUST

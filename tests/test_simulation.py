@@ -244,6 +244,20 @@ def test_a_new_period_brings_its_own_figures_in_time() -> None:
     assert np.flatnonzero(stock[:, 0, 1] > 0)[0] == 13
 
 
+def test_a_feeder_orders_what_a_new_node_will_ask_for() -> None:
+    """Node 1 begins on day 20 with a level of 8; the central node holds 5 (r = 0, Q = 2), its notice is 6 days.
+
+    On the evening of day 13 it orders up to 2 as if the 8 were gone: 5. They arrive on day 16, when node 1 asks and
+    gets its 8; 2 are left.
+    """
+    world = network(nodes=2, periods=2, days=20, feeder=[[-1, 0]])
+    plan = rules(world, 0, [[[2, 2], [8, 8]]], [[[True, True], [False, True]]])
+    tally, stock = path(world, plan, daily([]), opening((0, 0, 5)), 22)
+    assert stock[:, 0, 0].tolist() == [5] * 16 + [2] * 6
+    assert stock[:, 0, 1].tolist() == [0] * 19 + [8] * 3
+    assert tally.supplied == 5
+
+
 def test_each_term_of_cost_by_hand() -> None:
     """30 days (one month), 10 units of 10 money held, one sale of 3 units of 0.5 kg on the last day.
 

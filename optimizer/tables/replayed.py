@@ -15,6 +15,7 @@ from models.tally import TERMS, Tally
 from ..planned import PENALTIES, Planned
 from .columns import PlanColumn, frame
 
+NOWHERE = "(not stocked)"
 WORST = 5  # days and nodes named in the summary
 AS_PLANNED = ("change", "fixed", "opening", "surge", PENALTIES)  # decided by the plan, not lived through
 HELD = {"lost": "outage"}  # term of the replay -> term of the plan it is held against
@@ -143,11 +144,10 @@ def share(part: Floats, whole: Floats) -> Floats:
 
 
 def tiers(figures: Figures) -> pd.DataFrame:
-    """One row per tier."""
+    """One row per tier, and one for the SKUs that the plan stocks nowhere."""
     sku, case = figures.tally.sku, figures.planned
-    names = sorted(set(case.tier))
-    of = np.array([names.index(name) for name in case.tier])
     service = np.nan_to_num(case.service)
+    names, of = np.unique(np.where(service > 0, np.array(case.tier), NOWHERE), return_inverse=True)
 
     def summed(values: Floats | Bools) -> Floats:
         return np.bincount(of, values, len(names)).astype(float)
@@ -158,7 +158,7 @@ def tiers(figures: Figures) -> pd.DataFrame:
     return frame(
         SHEETS["Tiers"],
         {
-            "tier": np.array(names, dtype=object),
+            "tier": names.astype(object),
             "skus": summed(sku["ordered"] > 0),
             "promised": promised,
             "ordered": ordered,
@@ -236,7 +236,7 @@ def skus(figures: Figures) -> pd.DataFrame:
 def days(figures: Figures) -> pd.DataFrame:
     """One row per day."""
     day, missed = figures.tally.day, figures.tally.missed
-    names = np.array([*figures.planned.instance.nodes, "(not stocked)"], dtype=object)
+    names = np.array([*figures.planned.instance.nodes, NOWHERE], dtype=object)
     worst = np.argmax(missed, axis=0)
     most = missed[worst, np.arange(missed.shape[1])]
     dates = (figures.first + np.arange(figures.tally.days)).astype("datetime64[D]").astype("datetime64[s]")
@@ -346,7 +346,7 @@ def _worst(figures: Figures) -> Iterator[Row]:
     """The days and nodes that missed most units."""
     nan, missed = float("nan"), figures.tally.missed
     by_day, by_node = missed.sum(axis=0), missed.sum(axis=1)
-    names = [*figures.planned.instance.nodes, "(not stocked)"]
+    names = [*figures.planned.instance.nodes, NOWHERE]
     for at in np.argsort(-by_day, kind="stable")[:WORST]:
         if by_day[at] > 0:
             label = np.datetime64(figures.first + int(at), "D")
@@ -374,8 +374,8 @@ def headline(figures: Figures) -> tuple[str, ...]:
         f"{'tier':<16}{'promised':>10}{'fill rate':>11}{'points':>8}{'otif':>8}",
     ]
     lines += [
-        f"{row['tier']:<16}{100 * row['promised']:>9.2f}%{100 * row['fill_rate']:>10.2f}%{row['points_off']:>8.2f}"
-        f"{100 * row['otif']:>7.2f}%"
+        f"{row['tier']:<16}{_shown(100 * row['promised'], '%'):>10}{_shown(100 * row['fill_rate'], '%'):>11}"
+        f"{_shown(row['points_off']):>8}{_shown(100 * row['otif'], '%'):>8}"
         for row in tiers(figures).to_dict("records")
     ]
     worst = table[table["section"].isin(["worst days", "worst nodes"])]
@@ -383,3 +383,7 @@ def headline(figures: Figures) -> tuple[str, ...]:
         f"{str(item).removesuffix(': units missed')} {units:,.0f}" for item, units in worst["replay"].items()
     )
     return (*lines, f"most units missed: {told}") if told else tuple(lines)
+
+
+def _shown(value: float, unit: str = "") -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}{unit}"
