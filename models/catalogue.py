@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -36,10 +37,24 @@ class NoPath(ValueError):
 class Catalogue:
     """Every admissible set of every SKU, evaluated."""
 
-    def __init__(self, instance: Instance, rows: Rows, workers: int = 2) -> None:
+    def __init__(
+        self, instance: Instance, rows: Rows, workers: int = 2, check: Callable[[], None] = lambda: None
+    ) -> None:
         self.instance, self.rows = instance, rows
         self.pool = ThreadPoolExecutor(workers)
         self.batches: list[patterns.Batch] = []
+        try:
+            self._fill(check)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the worker threads; what is waiting is dropped."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _fill(self, check: Callable[[], None]) -> None:
+        instance, rows = self.instance, self.rows
         fixed: list[Columns] = []
         families = list(patterns.families(instance))
         self.single = _bytes(instance, families) > DOUBLE_BYTES
@@ -50,6 +65,7 @@ class Catalogue:
             for at in range(0, len(family.skus), size)
         ]
         for batch in self.pool.map(lambda job: self._evaluate(*job), jobs):
+            check()
             chosen = _without_choice(instance, batch)
             local = np.flatnonzero(chosen)
             if len(local):

@@ -21,6 +21,8 @@ from .rounding import Problem, Rounded
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
+RESCUE_SECONDS = 5.0  # for a plan after a stop that came before the first one
+RESERVE = 0.1  # share of the time limit (at most RESCUE_SECONDS) kept for it
 
 
 def solve(
@@ -38,7 +40,7 @@ def solve(
     Returns an :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite,
     TooManySets.
     """
-    clock = Clock(time_limit)
+    clock = Clock(time_limit - min(RESERVE * time_limit, RESCUE_SECONDS))
     search = Search(instance, network.build(instance) if model is None else model, gap, seed, clock, progress)
     try:
         search.run()
@@ -53,8 +55,12 @@ def solve(
         return Outcome("infeasible", np.inf, np.inf, relief=failure.relief, seconds=search.stages())
     except OutOfTime:
         status = "time_limit"
+        search.rescue()
     except KeyboardInterrupt:
         status = "interrupted"
+        search.rescue()
+    finally:
+        search.close()
     return search.outcome(status)
 
 
@@ -124,6 +130,19 @@ class Search:
             counts=self.counts,
         )
 
+    def close(self) -> None:
+        """End the worker threads."""
+        if self.generation is not None:
+            self.generation.catalogue.close()
+
+    def rescue(self) -> None:
+        """A plan out of the patterns at hand, when the search was stopped before it had one."""
+        generation = self.generation
+        if self.plan is None and generation is not None and generation.master.pool is not None:
+            self.clock = generation.clock = Clock(RESCUE_SECONDS)
+            if generation.master.solve(RESCUE_SECONDS, central=False):
+                self._round(generation.problem, rounding.QUICK)
+
     # --- the run -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -149,7 +168,7 @@ class Search:
     def _prepare(self) -> Problem:
         compiled = network.compile_model(self.model)
         rows = Rows(self.instance, compiled)
-        catalogue = Catalogue(self.instance, rows)
+        catalogue = Catalogue(self.instance, rows, check=self.clock.check)
         self.counts = {"sets": float(catalogue.sets), "skus with a choice": float(len(catalogue.choosers))}
         fixed_cost = 0.0 if catalogue.fixed is None else float(catalogue.fixed.cost.sum())
         return Problem(self.instance, compiled, rows, catalogue, fixed_cost, catalogue.fixed_use(), self.seed)

@@ -112,7 +112,7 @@ def _family(instance: Instance, members: Ints) -> Family:
         admissible=_admissible(instance, first, sets, above),
         primary=np.where(primary >= 0, rates.lane[primary, every_region], -1),
         backup=np.where(backup >= 0, rates.lane[backup, every_region], -1),
-        unfit=_unfit(instance, first, rates, primary, backup),
+        unfit=_unfit(instance, first, rates, _usable(instance, first, above), primary, backup),
         cells=cells,
         set_cells=set_cells,
         links=_links(sets),
@@ -123,19 +123,26 @@ def _admissible(instance: Instance, sku: int, sets: Bools, above: list[Ints]) ->
     """(S,T) nodes allowed, number of nodes within the tier's, feeders available."""
     allowed = instance.allowed[sku]
     size = sets.sum(axis=1)
-    reachable = instance.available.copy()
-    for feeder in above:
-        reachable &= instance.available[feeder] | (feeder < 0)[:, None]
-    usable = allowed & reachable
+    usable = _usable(instance, sku, above)
     fits = (sets.astype(float) @ (~usable).astype(float)) == 0
     least = np.minimum(instance.min_nodes[sku], allowed.sum(axis=0))
     return fits & (size[:, None] >= least[None, :]) & (size > 0)[:, None]
 
 
-def _unfit(instance: Instance, sku: int, rates: routing.Router, primary: Ints, backup: Ints) -> Bools | None:
+def _usable(instance: Instance, sku: int, above: list[Ints]) -> Bools:
+    """(N,T) allowed nodes that can be replenished: every feeder above them is available."""
+    usable = instance.allowed[sku] & instance.available
+    for feeder in above:
+        usable = usable & (instance.available[feeder] | (feeder < 0)[:, None])
+    return usable
+
+
+def _unfit(
+    instance: Instance, sku: int, rates: routing.Router, usable: Bools, primary: Ints, backup: Ints
+) -> Bools | None:
     unreached = np.repeat((primary < 0)[:, :, None], len(instance.periods), axis=2)
     if instance.max_nodes[sku] >= 2 and instance.backup_required.any():
-        choices = np.einsum("nt,nr->rt", instance.allowed[sku].astype(int), rates.reach.astype(int))
+        choices = np.einsum("nt,nr->rt", usable.astype(int), rates.reach.astype(int))
         asked = instance.backup_required[:, None] & (choices >= 2)
         unreached |= (backup < 0)[:, :, None] & asked[None, :, :]
     return unreached if unreached[1:].any() else None

@@ -21,15 +21,15 @@ LIMITS = {"value": "budget", "units": "units", "units_per_day": "units_per_day",
 
 
 def rents_by_name(instance: Instance, rows: Rows, rent: Floats) -> Rents:
-    """Rents of the definition rows (D,) as the tables show them; never negative for a limit that is a maximum."""
+    """Rents of the definition rows (D,) as the tables show them: not below zero, and none where a node is closed."""
     prices = rows.prices(rent, None)
     budget = np.zeros(len(instance.periods))
     if np.isfinite(instance.budget):
         budget = prices.value.max(axis=0, initial=0.0)
     return Rents(
-        room=np.maximum(0.0, prices.room),
-        units_per_day=np.maximum(0.0, prices.flow),
-        skus=np.maximum(0.0, prices.slots),
+        room=np.where(instance.available[:, None, :], np.maximum(0.0, prices.room), 0.0),
+        units_per_day=np.where(instance.available, np.maximum(0.0, prices.flow), 0.0),
+        skus=np.where(instance.available, np.maximum(0.0, prices.slots), 0.0),
         budget=np.maximum(0.0, budget),
         lanes=np.maximum(0.0, prices.lane),
         limits={

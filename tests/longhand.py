@@ -58,16 +58,17 @@ def admissible_sets(i: Instance, k: int, t: int) -> list[frozenset[int]]:
 
 
 def _is_admissible(i: Instance, k: int, t: int, nodes: frozenset[int], allowed: list[int]) -> bool:
+    usable = {n for n in allowed if all(i.available[f, t] for f in feeders_above(i, k, n))}
     for r in range(len(i.regions)):
         if i.mean[k, r, t] == 0:
             continue
         reached_from = {int(i.lane_node[lane]) for lane in ranked_lanes(i, k, r)}
         if not nodes & reached_from:
             return False
-        wants_backup = i.backup_required[r] and i.max_nodes[k] >= 2 and len(reached_from & set(allowed)) >= 2
+        wants_backup = i.backup_required[r] and i.max_nodes[k] >= 2 and len(reached_from & usable) >= 2
         if wants_backup and len(nodes & reached_from) < 2:
             return False
-    return all(i.available[f, t] for n in nodes for f in feeders_above(i, k, n))
+    return nodes <= usable
 
 
 def ranked_lanes(i: Instance, k: int, r: int) -> list[int]:
