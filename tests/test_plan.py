@@ -298,6 +298,17 @@ def test_nodes_tell_use_against_room(plan: Plan) -> None:
     assert (row["units_per_day"], row["skus"], row["value"]) == (4, 2, 112)
 
 
+def test_rents_are_blank_at_shut_nodes_and_zero_where_they_are_noise(plan: Plan) -> None:
+    """POP opens in February only; a rent whose whole capacity is worth under a millionth of the plan is none."""
+    assert plan.nodes[plan.nodes["node"] == "POP"]["chilled_rent_per_m3"].isna().tolist() == [True, False]
+    rents = plan.outcome.rents
+    assert rents is not None
+    dust = replace(rents, room=np.full_like(rents.room, 0.5e-6 * plan.cost), budget=rents.budget * 1e-9)
+    faint = replace(plan, outcome=replace(plan.outcome, rents=dust))
+    assert set(faint.nodes["chilled_rent_per_m3"].dropna()) == {0.0}
+    assert faint.limits["rent"].tolist() == [0.0, 0.0]
+
+
 def test_node_costs_hold_what_a_dropped_sku_costs(plan: Plan) -> None:
     """POP drops S1 in January for 3, and in February opens for 300 and costs 100."""
     rows = plan.nodes[plan.nodes["node"] == "POP"]

@@ -53,6 +53,16 @@ def _cells(path: Path, sheet: str, column: str) -> list[openpyxl.cell.Cell]:
     return [row[at] for row in rows[1:]]
 
 
+def test_every_header_says_what_its_column_means(plan: Plan, tmp_path: Path) -> None:
+    """A planner who points at a header reads the column's meaning, also where a rent comes from."""
+    book = openpyxl.load_workbook(write(plan, tmp_path / "plan.xlsx"))
+    for name, columns in SHEETS.items():
+        if name != "Summary":
+            notes = [cell.comment.text for cell in book[name][1] if cell.comment is not None]
+            assert [note.casefold() for note in notes] == [f"{column.meaning}.".casefold() for column in columns]
+    assert "certified bound" in next(cell.comment.text for cell in book["Limits"][1] if cell.value == "rent")
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A plan of last month that no failure may touch."""

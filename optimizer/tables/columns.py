@@ -40,12 +40,15 @@ def _columns(*rows: tuple[str, str, str] | tuple[str, str, str, float]) -> tuple
     return tuple(PlanColumn(*row) for row in rows)
 
 
+RENT = "in the period, at the certified bound: the plan itself may leave a little free"
+
+
 def _room(temperature: str) -> tuple[PlanColumn, ...]:
     return _columns(
         (f"{temperature}_used_m3", "volume", f"peak {temperature} volume in use"),
         (f"{temperature}_room_m3", "volume", f"{temperature} room of the node; blank = no limit"),
         (f"{temperature}_fill", "share", "used / room, above 100 % = surge space in use; blank = no limit", 9.0),
-        (f"{temperature}_rent_per_m3", "money", "what one more m3 would save in the period"),
+        (f"{temperature}_rent_per_m3", "money", f"what one more m3 would save {RENT}; blank = not open"),
     )
 
 
@@ -127,11 +130,11 @@ NODES = (
         ("units_per_day", "rate", "units per day through the node"),
         ("units_per_day_limit", "rate", "its limit; blank = none"),
         ("units_per_day_fill", "share", "used / limit", 9.0),
-        ("units_per_day_rent", "money", "what one more unit per day would save in the period"),
+        ("units_per_day_rent", "money", f"what one more unit per day would save {RENT}; blank = not open"),
         ("skus", "count", "SKUs in stock", 9.0),
         ("skus_limit", "count", "its limit; blank = none", 9.0),
         ("skus_fill", "share", "used / limit", 9.0),
-        ("skus_rent", "money", "what one more SKU slot would save in the period"),
+        ("skus_rent", "money", f"what one more SKU slot would save {RENT}; blank = not open"),
         ("units", "quantity", "average stock, units"),
         ("value", "money", "average stock at cost", 14.0),
         ("sku_cost", "money", "cost of all SKUs at the node, goods passed through and dropped SKUs included", 14.0),
@@ -149,7 +152,7 @@ LIMITS = _columns(
     ("used", "rate", "the plan's figure", 15.0),
     ("amount", "rate", "the limit", 15.0),
     ("slack", "rate", "room left; below 0 = a soft limit is broken", 15.0),
-    ("rent", "money", "what one more unit of the limit would save"),
+    ("rent", "money", f"what one more unit of the limit would save {RENT}"),
     ("penalty", "money", "paid for breaking a soft limit"),
 )
 CHANGES = _columns(

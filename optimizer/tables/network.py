@@ -15,6 +15,7 @@ from models.instance import TEMPERATURES, Floats, LimitRow
 from .basis import PlanBasis, blank_infinite, column_of, named
 from .columns import LIMITS, NODES, frame
 
+NOISE = 1e-6  # of the plan's cost: a capacity whose whole worth is below it has no rent
 ONCE = ("cost", "purchases")  # measures that a limit holds once, not period by period
 
 
@@ -25,7 +26,7 @@ def nodes(basis: PlanBasis) -> pd.DataFrame:
     node, period = (index.ravel() for index in np.indices((count, periods)))
     types = column_of(basis.case.nodes, "node", instance.nodes, "type").to_numpy(object)
     rents = basis.outcome.rents
-    no_rent = np.full((count, periods), np.nan)
+    flow_rent, slot_rent = (rents.units_per_day, rents.skus) if rents else (None, None)
     return frame(
         NODES,
         {
@@ -37,9 +38,9 @@ def nodes(basis: PlanBasis) -> pd.DataFrame:
             "surge_used_m3": surge(basis).sum(axis=1).ravel(),
             "surge_room_m3": instance.surge_m3[node],
             **_use("units_per_day", evaluation.units_per_day, instance.units_per_day, periods),
-            "units_per_day_rent": (rents.units_per_day if rents else no_rent).ravel(),
+            "units_per_day_rent": node_rent(basis, flow_rent, instance.units_per_day).ravel(),
             **_use("skus", evaluation.sku_count, instance.max_skus, periods),
-            "skus_rent": (rents.skus if rents else no_rent).ravel(),
+            "skus_rent": node_rent(basis, slot_rent, instance.max_skus).ravel(),
             "units": evaluation.units.ravel(),
             "value": evaluation.value.ravel(),
             **_costs(basis),
@@ -61,6 +62,19 @@ def surge(basis: PlanBasis) -> Floats:
     return rented if rented is not None else np.zeros_like(basis.evaluation.volume_m3)
 
 
+def rent_of(basis: PlanBasis, rent: Floats | float | None, limit: Floats | float) -> Floats:
+    """Rents without their noise: 0 where the whole of a limit is worth less than NOISE; nan where none is known."""
+    if rent is None:
+        return np.full(np.shape(limit), np.nan)
+    size = np.where(np.isfinite(limit), np.maximum(np.abs(limit), 1.0), 1.0)
+    return np.where(rent * size > NOISE * abs(basis.cost), rent, 0.0)
+
+
+def node_rent(basis: PlanBasis, rent: Floats | None, limit: Floats) -> Floats:
+    """(N,T) rents of a capacity (N,) of the nodes; nan where a node is not open."""
+    return np.where(basis.open, rent_of(basis, rent, limit[:, None]), np.nan)
+
+
 def share_of(used: Floats, limit: Floats) -> Floats:
     """used / limit; nan where there is no limit, and where both are 0."""
     blank = np.full(np.broadcast(used, limit).shape, np.nan)
@@ -77,8 +91,8 @@ def _rooms(basis: PlanBasis) -> dict[str, Floats]:
         columns[f"{temperature}_used_m3"] = used.ravel()
         columns[f"{temperature}_room_m3"] = blank_infinite(room).ravel()
         columns[f"{temperature}_fill"] = share_of(used, room).ravel()
-        rent = rents.room[:, at, :] if rents else np.full(used.shape, np.nan)
-        columns[f"{temperature}_rent_per_m3"] = rent.ravel()
+        rent = rents.room[:, at, :] if rents else None
+        columns[f"{temperature}_rent_per_m3"] = node_rent(basis, rent, basis.instance.room_m3[:, at]).ravel()
     return columns
 
 
@@ -133,7 +147,7 @@ def _budget(basis: PlanBasis) -> Iterator[LimitLine]:
     rents = basis.outcome.rents
     for at, period in enumerate(basis.instance.periods):
         used = float(basis.evaluation.value[:, at].sum())
-        rent = float(rents.budget[at]) if rents else np.nan
+        rent = float(rent_of(basis, float(rents.budget[at]) if rents else None, amount))
         yield LimitLine("budget", "value", "max", period, used, amount, amount - used, rent, 0.0)
 
 
@@ -157,7 +171,7 @@ def _periods_of(row: LimitRow) -> list[int]:
 
 def _rent(basis: PlanBasis, row: LimitRow, period: int) -> float:
     rents = basis.outcome.rents
-    return float(rents.limits.get((row.name, period), 0.0)) if rents else float("nan")
+    return float(rent_of(basis, rents.limits.get((row.name, period), 0.0) if rents else None, row.amount))
 
 
 def _span(basis: PlanBasis, row: LimitRow) -> str:
@@ -177,5 +191,5 @@ def _lanes(basis: PlanBasis) -> Iterator[LimitLine]:
         amount = float(instance.lane_parcels_per_day[lane])
         for at, period in enumerate(instance.periods):
             used = float(evaluation.lane_parcels[lane, at])
-            rent = float(rents.lanes[lane, at]) if rents else np.nan
+            rent = float(rent_of(basis, float(rents.lanes[lane, at]) if rents else None, amount))
             yield LimitLine(name, "parcels_per_day", "max", period, used, amount, amount - used, rent, 0.0)

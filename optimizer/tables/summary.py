@@ -216,7 +216,10 @@ def tightest(nodes: pd.DataFrame, limits: pd.DataFrame) -> Block:
     worth = (table["rent"].fillna(0.0) * table["limit"]).to_numpy()
     order = np.lexsort((-table["used / limit"].to_numpy(), -np.round(worth, 6)))
     kinds = {"used": "rate", "limit": "rate", "used / limit": "share", "rent": "rate"}
-    note = "Each in its tightest period. Rent: what one more unit would save in it."
+    note = (
+        "Each in its tightest period. Rent: what one more unit would save in it, at the certified bound; the plan "
+        "itself may leave a little free."
+    )
     worst = table.iloc[order].drop_duplicates("what").head(TOP).reset_index(drop=True)
     return Block("tight", worst, kinds, note=note)
 

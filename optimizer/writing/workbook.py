@@ -136,6 +136,9 @@ def _add(book: Workbook, page: Page, formats: dict[str, Format]) -> None:
     else:
         for at, column in enumerate(page.columns):
             sheet.write_string(0, at, column.name, head)
+    for at, column in enumerate(page.columns):
+        note = f"{column.meaning[:1].upper()}{column.meaning[1:]}."
+        sheet.write_comment(0, at, note, {"x_scale": 1.5, "author": "Nodewise"})
     highlight(book, sheet, page.sheet, page.columns, len(page.table))
     sheet.set_landscape()
     sheet.repeat_rows(0)
