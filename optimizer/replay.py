@@ -21,6 +21,7 @@ from .openings import first_and_last, opening
 from .periods import day_number
 from .planned import Planned, of_plan, of_workbook
 from .tables import replayed
+from .tables.replay_columns import SHEETS
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -80,13 +81,13 @@ class Replay:
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """All sheets by name, in the order of the workbook."""
-        return {sheet: getattr(self, sheet.lower()) for sheet in replayed.SHEETS}
+        return {sheet: getattr(self, sheet.lower()) for sheet in SHEETS}
 
     def write(self, path: str | Path) -> Path:
         """Write the tables as a workbook, whole or not at all. Raises UsageError or WriteFailed."""
         from .writing.workbook import write_tables
 
-        return write_tables({name: (table, replayed.SHEETS[name]) for name, table in self.tables().items()}, path)
+        return write_tables({name: (table, SHEETS[name]) for name, table in self.tables().items()}, path)
 
 
 def replay(

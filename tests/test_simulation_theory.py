@@ -171,7 +171,7 @@ def test_gamma_demand_reaches_the_published_fill_rates(shared: Path) -> None:
     assert len(cases) == 4
     for (mean, sd, q, target), point in cases:
         rates = _strata(stats.gamma(mean**2 / sd**2, scale=sd**2 / mean).ppf)
-        watch = _live(partial(_steady, rates), LEAD, 0.0, float(point), q, 1500, backorders=True)
+        watch = _live(partial(_steady, rates), LEAD, 0.0, float(point), q, 1100, backorders=True)
         assert watch.fills().mean() == pytest.approx(target, abs=COARSE), (mean, sd, q)
 
 
@@ -184,7 +184,7 @@ def test_negative_binomial_demand_reaches_the_published_fill_rates(shared: Path)
         point, reached = (float(part) for part in answer.split(";"))
         size = mean**2 / (variance - mean)
         rates = _strata(stats.gamma(size, scale=mean / size).ppf)
-        fills = _live(partial(_poisson, rates), LEAD, 0.0, point, q, 1800, backorders=True).fills()
+        fills = _live(partial(_poisson, rates), LEAD, 0.0, point, q, 1200, backorders=True).fills()
         assert fills.mean() == pytest.approx(reached, abs=COARSE), (mean, variance, q)
 
 
