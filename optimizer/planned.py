@@ -14,7 +14,7 @@ from models.instance import TEMPERATURES, Bools, Floats, Instance
 from models.simulation import Rules
 
 from .case import Case
-from .errors import InputInvalid
+from .errors import InputInvalid, UsageError
 from .periods import horizon_of
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def of_workbook(path: str | Path, case: Case) -> Planned:
     Raises UsageError or FileRefused when it is no workbook that may be opened, InputInvalid when its sheets name what
     the case does not know.
     """
-    from .auditing.workbook import read_plan
-
-    book = read_plan(path)
+    book = _book(path)
     instance = bare_instance(case)
     placed, refilled = _Cells(book.tables["Placement"], instance), _Cells(book.tables["Replenishment"], instance)
     stocked = placed.spread(np.ones(len(placed.table.frame))) > 0
@@ -101,14 +99,23 @@ def run_facts(path: str | Path) -> tuple[dict[str, Any], bool]:
     from datetime import datetime
 
     from .auditing.check_run import effective_settings
-    from .auditing.workbook import read_plan
 
-    book = read_plan(path)
+    book = _book(path)
     given = effective_settings(book.settings)
     given |= {name: book.settings[name].value for name in RUN_SETTINGS if name in book.settings}
     line = book.run.get("input_orders_sha256")
     plain = {name: value.date() if isinstance(value, datetime) else value for name, value in given.items()}
     return plain, line is not None and bool(line.value)
+
+
+def _book(path: str | Path) -> PlanBook:
+    """A plan workbook. Raises UsageError when the file is none."""
+    from .auditing.workbook import read_plan
+
+    book = read_plan(path)
+    if book.missing_sheets:
+        raise UsageError(f"{path} is no plan: it has no sheet {book.missing_sheets[0]}.", "Name a plan workbook first.")
+    return book
 
 
 def bare_instance(case: Case) -> Instance:

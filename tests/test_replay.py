@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -79,6 +80,29 @@ def test_tables_add_up() -> None:
         sums = [float(table[name].sum()) for table in (result.tiers, result.skus, result.days)]
         assert max(sums) == pytest.approx(min(sums))
     assert float(result.nodes["shipped"].sum()) + float(result.skus["lost"].sum()) == pytest.approx(236.0)
+
+
+def test_a_fill_rate_is_not_held_against_a_cycle_promise() -> None:
+    """Where the plan promises cycle service, the sheet says so and counts no points; fill is compared with fill."""
+    settings = {"service_measure": "cycle"}
+    cycle = optimizer.replay(hand_plan(hand_case(settings)), _orders(31), start="average").tiers.set_index("tier")
+    fill = optimizer.replay(hand_plan(), _orders(31), start="average").tiers.set_index("tier")
+    assert cycle["measure"].tolist() == ["cycle", "cycle"]
+    assert cycle["points_off"].isna().all()
+    assert fill["measure"].tolist() == ["fill", "fill"]
+    assert np.allclose(fill["points_off"], 100 * (fill["fill_rate"] - fill["promised"]))
+
+
+def test_skus_that_the_plan_does_not_stock_stand_apart() -> None:
+    """S2 taken out of the plan: its 31 units of January are missed in a row of their own, without a promise."""
+    plan = hand_plan()
+    stocked = plan.stocked.copy()
+    stocked[1] = False
+    bare = replace(plan, outcome=replace(plan.outcome, stocked=stocked))
+    tiers = optimizer.replay(bare, _orders(31), start="average").tiers.set_index("tier")
+    assert tiers.index.tolist() == ["(not stocked)", "A"]
+    assert tiers.loc["(not stocked)", ["ordered", "lost"]].tolist() == [31, 31]
+    assert np.isnan(tiers.loc["(not stocked)", "promised"])
 
 
 def test_the_average_start_by_hand() -> None:
@@ -214,6 +238,13 @@ def test_the_command_writes_six_sheets_and_one_json_line(written: Path, capsys: 
     assert days["ordered"].sum() == answer["service"]["units ordered"]["replay"]
     assert answer["status"] == "replayed"
     assert len(days) == 31
+
+
+def test_the_command_wants_a_plan(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An input in place of the plan: exit code 2, and the message says what is missing."""
+    names = [str(written / name) for name in ("brand.xlsx", "brand.xlsx", "orders.csv")]
+    assert main(["replay", *names[:2], "--orders", names[2]]) == 2
+    assert "is no plan" in capsys.readouterr().err
 
 
 def test_the_command_refuses_orders_of_other_days(written: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,8 +38,9 @@ SHEETS: Mapping[str, tuple[PlanColumn, ...]] = {
     ),
     "Tiers": _columns(
         ("tier", "text", "tier", 16.0), ("skus", "count", "SKUs with orders"),
+        ("measure", "text", "what is promised: fill, cycle, or mixed among its SKUs", 9.0),
         ("promised", "share", "service promised, weighted by units ordered"), *SERVICE,
-        ("points_off", "rate", "fill rate - promise, percentage points"),
+        ("points_off", "rate", "fill rate - promise, percentage points; blank unless fill is promised"),
         ("otif", "share", "share of order lines shipped at once and in full, in parcels that kept the promise"),
         *LOST, *STOCK,
     ),

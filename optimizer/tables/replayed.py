@@ -85,15 +85,19 @@ def tiers(figures: Figures) -> pd.DataFrame:
     ordered = summed(sku["ordered"])
     known = summed(sku["ordered"] * (service > 0))
     promised, fill = share(summed(sku["ordered"] * service), known), share(summed(sku["at_once"]), ordered)
+    by_fill = share(summed(case.fill & (service > 0)), summed(service > 0))
     return frame(
         SHEETS["Tiers"],
         {
             "tier": names.astype(object),
             "skus": summed(sku["ordered"] > 0),
+            "measure": np.select([by_fill == 1, by_fill == 0, by_fill > 0], ["fill", "cycle", "mixed"], "").astype(
+                object
+            ),
             "promised": promised,
             "ordered": ordered,
             "fill_rate": fill,
-            "points_off": 100.0 * (fill - promised),
+            "points_off": np.where(by_fill == 1, 100.0 * (fill - promised), np.nan),
             "otif": share(summed(sku["good_lines"]), summed(sku["lines"])),
             **{name: summed(sku[name]) for name in ("lost", "later", "spoiled", "damaged")},
             "average_stock": summed(sku["stock"]) / figures.tally.days,
