@@ -15,6 +15,7 @@ import pytest
 
 from models.instance import LimitRow
 from models.outcome import Outcome
+from optimizer.assembly import assemble, forecast
 from optimizer.errors import Finding
 from optimizer.plan import Plan
 from optimizer.settings import RECORDS
@@ -261,6 +262,27 @@ def test_regions_name_primary_and_backup_by_hand(plan: Plan) -> None:
     assert (row["primary_node"], row["primary_carrier"], row["backup_node"]) == ("HUB", "van", "CENTRAL")
     assert (row["days"], row["promise"], row["backup_days"], row["extra_cost_of_backup"]) == (2, 3, 4, 3)
     assert (row["on_time_share"], row["no_backup_share"], row["parcels_per_day"]) == pytest.approx((0.9, 0, 2))
+
+
+def test_the_primary_node_is_the_one_that_ships_the_most() -> None:
+    """S3 sells 5 a day in EAST and lies at CENTRAL only, S1 2 a day from HUB: CENTRAL ships 5 of 7, HUB steps in."""
+    case = hand_case()
+    third = {"sku": "S3", "unit_cost": 1, "weight_kg": 1, "volume_l": 1, "tier": "A", "supplier": "ACME"}
+    case = hand_case(
+        skus=[*case.skus.to_dict("records"), third],
+        demand=[
+            *case.demand.to_dict("records"),
+            {"sku": "S3", "region": "EAST", "mean_per_day": 5, "sd_per_day": 0},
+        ],
+    )
+    rates = forecast(case)
+    instance = assemble(case, rates)
+    stocked = np.zeros((3, 3, 2), dtype=bool)
+    stocked[:, 0, :] = stocked[0, 1, :] = True
+    plan = plan_of(case, instance, stocked, np.ones((3, 2), dtype=bool), rates=rates)
+    row = _row(plan.regions, region="EAST", temperature="ambient", period="2027-01")
+    assert (row["primary_node"], row["backup_node"], row["days"], row["backup_days"]) == ("CENTRAL", "HUB", 4, 2)
+    assert (row["primary_share"], row["extra_cost_of_backup"]) == pytest.approx((5 / 7, -3))
 
 
 def test_a_region_without_a_second_node_has_no_backup(plan: Plan) -> None:

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from .decisions import Read, keyed
-from .facts import TEMPERATURES, Floats, Ints
+from .decisions import Keyed, Read, keyed
+from .facts import TEMPERATURES, Floats, Ints, sums
 from .lanes import bands, choices, ranking
 from .recompute import Recomputed
 from .reference import Reference
@@ -17,6 +17,7 @@ from .report import Report
 from .workbook import PlanBook, Table
 
 KEY = ("region", "temperature", "period")
+ALIKE = 1.0 - 1e-9  # sums in another order
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def check_regions(book: PlanBook, read: Read, ref: Reference, found: Recomputed,
     report.numbers("V-061", table, "parcels_per_day", parcels)
     report.numbers("V-061", table, "on_time_share", 1.0 - _share(shipped.late[r, c, t], parcels))
     report.numbers("V-061", table, "no_backup_share", _share(shipped.alone[r, c, t], parcels))
-    ends = _ends(read, ref, found, lines.index, lines.table.texts("primary_node"), lines.table.texts("backup_node"))
+    ends = _ends(read, ref, found, lines)
     _check_ends(lines.table, ref, found, lines.index, ends, report)
 
 
@@ -66,33 +67,55 @@ def _share(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
-def _ends(
-    read: Read, ref: Reference, found: Recomputed, index: tuple[Ints, ...], first: np.ndarray, second: np.ndarray
-) -> Ends:
-    """Best two nodes in the router's order among those that stock such goods, for the mean weight of a unit.
+def _ends(read: Read, ref: Reference, found: Recomputed, lines: Keyed) -> Ends:
+    """Primary lane: the most used one of the node that ships the most; backup: the router's best of the other nodes."""
+    primary = np.array([_busiest(ref, found, lines, line) for line in range(len(lines.table.frame))], dtype=np.int64)
+    return Ends(primary, _backups(read, ref, found, lines, primary))
+
+
+def _busiest(ref: Reference, found: Recomputed, lines: Keyed, line: int) -> int:
+    """The lane as the rule says; where several are used alike, the one that the sheet names."""
+    r, c, t = (int(part[line]) for part in lines.index)
+    ways, used = ref.ways, found.shipped.parcels[:-1, c, t]
+    lanes = np.flatnonzero((ways.region[:-1] == r) & (used > 0))
+    if not len(lanes):
+        return -1
+    names = np.asarray(ref.known.sites.names, dtype=object)[ways.node[lanes]]
+    carriers = np.array([ways.carrier[lane] for lane in lanes], dtype=object)
+    of_node = sums(ways.node[lanes], used[lanes], len(ref.known.sites.names))[ways.node[lanes]]
+    busy = of_node >= of_node.max() * ALIKE
+    one = busy & (names == lines.table.texts("primary_node")[line])
+    busy = one if one.any() else busy & (ways.node[lanes] == ways.node[lanes[busy]].min())
+    most = busy & (used[lanes] >= used[lanes[busy]].max() * ALIKE)
+    named = most & (carriers == lines.table.texts("primary_carrier")[line])
+    return int(lanes[named if named.any() else most][0])
+
+
+def _backups(read: Read, ref: Reference, found: Recomputed, lines: Keyed, primary: Ints) -> Ints:
+    """The best lane of another node that stocks such goods, in the router's order for the mean weight of a unit.
 
     Where that weight is the edge of a band, both bands are right; the one that agrees with the sheet is taken.
     """
-    r, c, t = index
+    r, c, t = lines.index
     unit_kg = found.shipped.weight[r, c, t] / found.shipped.units[r, c, t]
-    out = Ends(np.full(len(r), -1, dtype=np.int64), np.full(len(r), -1, dtype=np.int64))
-    names = np.append(np.asarray(ref.known.sites.names, dtype=object), "")
+    out = np.full(len(r), -1, dtype=np.int64)
+    names, written = np.append(np.asarray(ref.known.sites.names, dtype=object), ""), lines.table.texts("backup_node")
 
     @cache
     def lanes_of(temperature: int, period: int, band: int) -> tuple[Ints, Ints]:
         kept = np.flatnonzero(ref.known.goods.temperature == temperature)
         stocks = np.asarray(read.decisions.stocked[kept, :, period].any(axis=0))
-        ranked = ranking(ref.known, ref.ways, temperature, band)
-        one, two = choices(ranked, stocks[None, :], ref.known.shape[2])
+        one, two = choices(ranking(ref.known, ref.ways, temperature, band), stocks[None, :], ref.known.shape[2])
         return one[0], two[0]
 
     for line in range(len(r)):
         for nudge in (0.0, -1e-9, 1e-9):
             band = int(bands(np.array([unit_kg[line] * (1.0 + nudge)]))[0])
-            one, two = (lanes[r[line]] for lanes in lanes_of(int(c[line]), int(t[line]), band))
-            agrees = names[ref.ways.node[one]] == first[line] and names[ref.ways.node[two]] == second[line]
+            one, two = (int(lanes[r[line]]) for lanes in lanes_of(int(c[line]), int(t[line]), band))
+            lane = one if ref.ways.node[one] != ref.ways.node[primary[line]] else two
+            agrees = names[ref.ways.node[lane]] == written[line]
             if nudge == 0.0 or agrees:
-                out.primary[line], out.backup[line] = one, two
+                out[line] = lane
             if agrees:
                 break
     return out

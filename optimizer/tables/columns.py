@@ -100,9 +100,9 @@ ACTIONS = _columns(
 REGIONS = _columns(
     ("region", "text", "region", 14.0),
     ("temperature", "text", "of the goods", 11.0),
-    ("primary_node", "text", "nearest in the router's order among the nodes that stock such goods", 13.0),
-    ("primary_carrier", "text", "its carrier", 14.0),
-    ("backup_node", "text", "the next node in the router's order", 13.0),
+    ("primary_node", "text", "node that ships the most parcels of such goods to the region", 13.0),
+    ("primary_carrier", "text", "the carrier it uses most", 14.0),
+    ("backup_node", "text", "the router's next choice among the nodes that stock such goods", 13.0),
     ("backup_carrier", "text", "its carrier", 14.0),
     ("days", "days", "transit days from the primary node", 8.0),
     ("promise", "days", "promised days; blank = none", 9.0),

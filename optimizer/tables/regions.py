@@ -69,10 +69,12 @@ def region_flow(basis: PlanBasis, period: int) -> RegionFlow:
 def _rows(basis: PlanBasis, flow: RegionFlow, temperature: int) -> pd.DataFrame:
     instance = basis.instance
     region = np.nonzero(flow.units[:, temperature])[0]
-    primary, backup = (lanes[region] for lanes in ranked_lanes(basis, flow, temperature))
+    used = lane_parcels(basis, flow.period, temperature)
+    from_node = _from_nodes(instance, used)
+    primary = busiest_lanes(instance, used, from_node)[region]
+    backup = next_lanes(basis, flow, temperature, _nodes_of(instance, primary), region)
     parcels = flow.parcels[region, temperature]
     kg_per_parcel = share_of(flow.weight[region, temperature], parcels)
-    from_primary = _parcels_from(basis, flow.period, temperature, instance.lane_node[primary], region)
     cost = instance.lane_parcel_cost
     extra = (
         cost[backup] - cost[primary] + kg_per_parcel * (instance.lane_kg_cost[backup] - instance.lane_kg_cost[primary])
@@ -93,39 +95,62 @@ def _rows(basis: PlanBasis, flow: RegionFlow, temperature: int) -> pd.DataFrame:
             "backup_days": np.where(backup >= 0, instance.lane_days[backup], np.nan),
             "period": np.full(len(region), instance.periods[flow.period], dtype=object),
             "parcels_per_day": parcels,
-            "primary_share": share_of(from_primary, parcels),
+            "primary_share": share_of(from_node[_nodes_of(instance, primary), region], parcels),
             "no_backup_share": share_of(flow.alone[region, temperature], parcels),
         },
     )
 
 
 def _node_names(instance: Instance, lanes: Ints) -> np.ndarray:
-    return named(instance.nodes, np.where(lanes >= 0, instance.lane_node[lanes], -1))
+    return named(instance.nodes, _nodes_of(instance, lanes))
 
 
-def ranked_lanes(basis: PlanBasis, flow: RegionFlow, temperature: int) -> tuple[Ints, Ints]:
-    """(R,) best lane and best lane of another node, among the nodes that stock goods of the temperature; -1 = none.
+def _nodes_of(instance: Instance, lanes: Ints) -> Ints:
+    """Node of each lane, -1 for none."""
+    return np.where(lanes >= 0, instance.lane_node[lanes], -1)
 
-    The order is the router's (section 4) for the mean weight of a unit shipped to the region.
+
+def lane_parcels(basis: PlanBasis, period: int, temperature: int) -> Floats:
+    """(L,) parcels/day of goods of one temperature that the plan sends over each lane."""
+    instance = basis.instance
+    skus = np.flatnonzero(instance.temperature == temperature)
+    lanes = basis.evaluation.primary[skus, :, period]
+    parcels = instance.mean[skus, :, period] * instance.parcels_per_unit[skus, None]
+    used = lanes >= 0
+    return np.bincount(lanes[used], parcels[used], minlength=len(instance.lane_node)).astype(np.float64)
+
+
+def _from_nodes(instance: Instance, used: Floats) -> Floats:
+    """(N,R) parcels/day from each node to each region."""
+    total = np.zeros((len(instance.nodes), len(instance.regions)))
+    np.add.at(total, (instance.lane_node, instance.lane_region), used)
+    return total
+
+
+def busiest_lanes(instance: Instance, used: Floats, from_node: Floats) -> Ints:
+    """(R,) the most used lane of the node that sends a region the most parcels; -1 where nothing goes."""
+    lanes = np.flatnonzero(used > 0)
+    node, region = instance.lane_node[lanes], instance.lane_region[lanes]
+    order = np.lexsort((-used[lanes], node, -from_node[node, region], region))
+    regions, first = np.unique(region[order], return_index=True)
+    out = np.full(len(instance.regions), -1, dtype=np.int64)
+    out[regions] = lanes[order][first]
+    return out
+
+
+def next_lanes(basis: PlanBasis, flow: RegionFlow, temperature: int, primary: Ints, region: Ints) -> Ints:
+    """(rows,) lane of the router's best node but the primary, among the nodes that stock goods of the temperature.
+
+    The order is the router's (section 4) for the mean weight of a unit shipped to the region; -1 = no such node.
     """
     instance = basis.instance
     stocks = np.atleast_2d(basis.stocked[instance.temperature == temperature, :, flow.period].any(axis=0))
-    unit_kg = np.nan_to_num(share_of(flow.weight[:, temperature], flow.units[:, temperature]))
-    bands = routing.weight_band(unit_kg)
-    lanes = np.full((2, len(instance.regions)), -1, dtype=np.int64)
+    unit_kg = share_of(flow.weight[region, temperature], flow.units[region, temperature])
+    bands = routing.weight_band(np.nan_to_num(unit_kg))
+    lanes = np.full(len(region), -1, dtype=np.int64)
     for band in np.unique(bands):
-        rates = routing.router(instance, temperature, int(band))
-        region = np.flatnonzero(bands == band)
-        node = np.vstack(rates.choose(stocks))[:, region]
-        lanes[:, region] = np.where(node >= 0, rates.lane[node, region], -1)
-    return lanes[0], lanes[1]
-
-
-def _parcels_from(basis: PlanBasis, period: int, temperature: int, node: Ints, region: Ints) -> Floats:
-    """(rows,) parcels per day of the temperature that the plan ships from the node to the region."""
-    instance = basis.instance
-    skus = np.nonzero(instance.temperature == temperature)[0]
-    lanes = basis.evaluation.primary[skus[:, None], region[None, :], period]
-    here = (lanes >= 0) & (instance.lane_node[lanes] == node)
-    parcels = instance.mean[skus[:, None], region[None, :], period] * instance.parcels_per_unit[skus, None]
-    return np.where(here, parcels, 0.0).sum(axis=0)
+        rates, rows = routing.router(instance, temperature, int(band)), np.flatnonzero(bands == band)
+        best, second = (nodes[0, region[rows]] for nodes in rates.choose(stocks))
+        node = np.where(best != primary[rows], best, second)
+        lanes[rows] = np.where(node >= 0, rates.lane[node, region[rows]], -1)
+    return lanes
