@@ -202,7 +202,7 @@ def _require_figures(parts: Mapping[str, Any]) -> None:
 
 
 def limit_rows(case: Case, tiers: tuple[str, ...]) -> tuple[LimitRow, ...]:
-    """Rows of the Limits sheet with their filters as masks. tiers (K,)."""
+    """Rows of the Limits sheet that hold in some period of the plan, with their filters as masks. tiers (K,)."""
     skus, nodes = case.skus, case.nodes
     of_sku = {name: Labels(skus[name]) for name in ("sku", "category", "temperature")}
     of_sku["tier"] = Labels(tiers, case.tiers["tier"])
@@ -222,6 +222,7 @@ def limit_rows(case: Case, tiers: tuple[str, ...]) -> tuple[LimitRow, ...]:
             filtered=any(_filled(row[name]) for name in of_sku),
         )
         for row in case.limits.to_dict("records")
+        if _periods(case, row).any()
     )
 
 

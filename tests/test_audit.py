@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 
 from optimizer.audit import audit, effective_settings
@@ -431,6 +432,21 @@ def test_surge_space_is_paid_and_counts_as_room(tmp_path: Path) -> None:
     rented = plan_of(case, *the_placement(), surge=surge)
     assert rented.cost == pytest.approx(short.cost + 9.0 * need.sum())
     assert audit(write(rented, tmp_path / "rented.xlsx"), case) == ()
+
+
+def test_a_limit_may_name_several_periods_and_holds_in_no_other(tmp_path: Path) -> None:
+    """A limit on both periods has two lines, one on February alone one, one on a month outside the plan none."""
+    made = the_case()
+    names = ("2027-01, 2027-02-01", "2027-02", "2028-01")
+    rows = pd.concat([made.limits.iloc[:1].assign(limit=name, period=name) for name in names], ignore_index=True)
+    cash = rows.iloc[2:].assign(limit="late cash", measure="purchases", node=None, node_type=None, region=None)
+    case = replace(made, limits=pd.concat([rows, cash], ignore_index=True).assign(amount=0.0, sense="min"))
+    plan = plan_of(case, *the_placement())
+    lines = plan.limits[plan.limits["limit"].isin([*names, "late cash"])]
+    assert lines[["limit", "period"]].to_numpy().tolist() == [
+        [names[0], "2027-01"], [names[0], "2027-02"], [names[1], "2027-02"],
+    ]  # fmt: skip
+    assert audit(write(plan, tmp_path / "plan.xlsx"), case) == ()
 
 
 def test_overrides_are_read_from_the_plan(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def expected_limits(
         key = ("budget", "value", "max", label)
         yield Expected(key, float(use.value[:, t].sum()), float(budget or 0.0), 0.0, True, "V-046")
     for limit in rows:
-        if len(limit.periods) or limit.measure == "purchases":
+        if len(limit.periods):
             yield from _limit_lines(limit, ref, limit_use(limit, ref, read.decisions, found, use))
     ways = ref.ways
     for lane in np.flatnonzero(np.isfinite(ways.limit)):

@@ -46,7 +46,7 @@ def check_promises(book: PlanBook, case: Case, rates: Rates | None, report: Repo
 
 
 def _demand(case: Case) -> Rates:
-    from optimizer.assembly import forecast
+    from optimizer.forecasting import forecast
 
     return forecast(case)
 
@@ -58,7 +58,7 @@ def money_of(ref: Reference, read: Read, found: Recomputed, use: NodeUse, rows: 
     terms |= {f"nodes: {name}": cost.sum(axis=0) for name, cost in own}
     paid = np.zeros(len(ref.known.calendar))
     for limit in rows:
-        if not len(limit.periods) and limit.measure != "purchases":
+        if not len(limit.periods):
             continue
         used = limit_use(limit, ref, read.decisions, found, use)
         if limit.measure == "purchases":

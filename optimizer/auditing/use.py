@@ -100,11 +100,11 @@ def limits(case: Case, known: Facts, tier: tuple[str, ...]) -> tuple[Limit, ...]
     of_node: dict[str, Iterable[str]] = {"node": sites.names, "node_type": sites.kind}
     filters = {name: texts(sheet, name) for name in (*of_sku, *of_node, "region", "period")}
     amount, penalty = numbers(sheet, "amount", np.nan), numbers(sheet, "penalty_per_unit", np.inf)
+    firsts = [f"{day:%Y-%m-%d}" for day in known.calendar.starts]
     out = []
     for row, name in enumerate(texts(sheet, "limit")):
         region, period = filters["region"][row], filters["period"][row]
-        names = zip(known.calendar.labels, known.calendar.starts, strict=True)
-        held = [t for t, (label, day) in enumerate(names) if period in ("", label, f"{day:%Y-%m-%d}")]
+        held = passes(known.calendar.labels, period) | passes(firsts, period)
         out.append(
             Limit(
                 row=row,
@@ -116,7 +116,7 @@ def limits(case: Case, known: Facts, tier: tuple[str, ...]) -> tuple[Limit, ...]
                 skus=_through(of_sku, filters, row),
                 nodes=_through(of_node, filters, row),
                 regions=passes(known.places.names, region) if region else None,
-                periods=np.array(held, dtype=np.int64),
+                periods=np.flatnonzero(held),
                 of_skus=any(filters[column][row] for column in of_sku),
             )
         )
