@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.shelves import FRESH, NEVER, Shelves
 from models.simulation import Opening, Options, OrderLines, simulate
 
 from .worlds import daily, network, opening, orders, path, rules
@@ -392,3 +394,34 @@ def test_another_seed_gives_another_life() -> None:
         path(world, rules(world, 10, 5), lines, opening((0, 0, 10)), 200, seed)[0].sku["lost"][0] for seed in range(4)
     }
     assert len(lost) > 1
+
+
+def test_memory_does_not_grow_with_the_days() -> None:
+    """Batches are a ring as wide as the longest shelf life that can end (5 days, and 2), for 10 days as for 10,000."""
+    life = np.array([5, 3, NEVER, 5])
+    assert {Shelves(life, 0, last).batches.shape for last in (10, 100, 10_000)} == {(3, 7)}
+    assert Shelves(np.array([365, NEVER]), 0, 30).batches.shape[1] <= 33
+
+
+def test_a_million_lines_take_less_than_a_minute() -> None:
+    """60,000 lines of several SKUs at eight nodes in 30 days take less than 3.6 s of computing: a minute a million."""
+    rng = np.random.default_rng(0)
+    skus, nodes, regions, days, count = 400, 8, 40, 30, 60_000
+    feeder = np.where(np.arange(nodes) > 0, 0, -1)
+    price = rng.uniform(4, 9, nodes * regions)
+    world = network(
+        skus, nodes, regions, days=days, feeder=feeder, lane_parcel_cost=price, lead_time_sd=1, outage_days=3,
+        shelf_life_days=np.where(np.arange(skus) % 5, np.inf, 20.0), lane_damage=0.01, lane_on_time=0.9,
+    )  # fmt: skip
+    stocked = rng.random((skus, nodes, 1)) < 0.5
+    stocked[:, 0] = True
+    plan = rules(world, 25, 40, stocked)
+    order = np.sort(rng.integers(0, count // 2, count))
+    day, region = rng.integers(0, days, count // 2), rng.integers(0, regions, count // 2)
+    lines = OrderLines(day[order], order, rng.integers(0, skus, count), region[order], rng.integers(1, 3, count) * 1.0)
+    sku, node, _ = np.nonzero(stocked)
+    start = Opening(sku, node, np.full(sku.size, 40.0), np.zeros(sku.size, int), np.full(sku.size, FRESH))
+    began = time.process_time()
+    tally = simulate(world, plan, lines, start, 0, days - 1)
+    assert time.process_time() - began < 3.6
+    assert tally.day["split_orders"].sum() > 100
