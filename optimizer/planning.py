@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
-from .relief import relief_text
+from .relief import in_currency, relief_text
 
 if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
@@ -89,7 +89,7 @@ class Planner:
             progress(stage("demand"))
         outcome = self._outcome(progress)
         if outcome.stocked is None or outcome.open is None or outcome.surge is None:
-            raise no_plan(outcome, self.case.settings.time_limit)
+            raise no_plan(outcome, self.case.settings)
         evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         found = assembly_findings(self.case, self.rates)
@@ -128,16 +128,18 @@ def overridden(settings: Settings, values: Mapping[str, Any]) -> Settings:
     return changed
 
 
-def no_plan(outcome: Outcome, time_limit: float) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
+def no_plan(outcome: Outcome, settings: Settings) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
     """Why a solve ended without a plan, as the error to raise."""
     if outcome.status == "infeasible":
         remedy = "Give this much more room, or relax the limit."
-        return InfeasibleCase(f"no plan keeps every limit: {relief_text(outcome.relief)}", outcome.relief, remedy)
+        relief = in_currency(outcome.relief, settings.currency)
+        return InfeasibleCase(f"no plan keeps every limit: {relief_text(relief)}", relief, remedy)
     if outcome.status == "interrupted":
         return Interrupted("stopped before a plan was found.")
     if outcome.status == "time_limit":
-        known = f" No plan can cost less than {outcome.bound:,.0f}." if outcome.bound > -float("inf") else ""
-        return NoPlanInTime(f"no plan in {time_limit:g} s.{known}", "Raise --time-limit.")
+        least = f" No plan can cost less than {outcome.bound:,.0f} {settings.currency}."
+        known = least if outcome.bound > -float("inf") else ""
+        return NoPlanInTime(f"no plan in {settings.time_limit:g} s.{known}", "Raise --time-limit.")
     return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from models.outcome import Relief
 
 SHOWN = 5  # lines named in a message
+DIGITS = 4  # of an amount
 THINGS = {
     "units_per_day": "throughput of {where}",
     "max_skus": "the number of SKU slots at {where}",
@@ -20,11 +23,27 @@ THINGS = {
 }  # kind of limit -> what is short
 
 
+def in_currency(relief: Sequence[Relief], currency: str) -> tuple[Relief, ...]:
+    """The lines with the case's currency where the mathematics says money."""
+    return tuple(replace(line, unit=currency) if line.unit == "money" else line for line in relief)
+
+
 def relief_text(relief: Sequence[Relief]) -> str:
     """The largest lines one after the other, and how many more there are."""
     rest = len(relief) - SHOWN
     lines = "; ".join(relief_line(line) for line in relief[:SHOWN])
     return f"{lines}; and {rest:,} more." if rest > 0 else f"{lines}."
+
+
+def enough(amount: float) -> str:
+    """An amount in four digits, rounded up: that much more is enough.
+
+    >>> enough(302_683.2), enough(3.2), enough(12.25), enough(0.012341)
+    ('302,700', '3.2', '12.25', '0.01235')
+    """
+    step = 10.0 ** (math.floor(math.log10(abs(amount))) + 1 - DIGITS)
+    whole = math.ceil(amount / step - 1e-6)
+    return f"{float(f'{whole * step:.{DIGITS}g}'):,.10g}"
 
 
 def relief_line(relief: Relief) -> str:
@@ -35,6 +54,8 @@ def relief_line(relief: Relief) -> str:
     'chilled space at DAL in 2027-01 is short by 3.2 m3'
     >>> relief_line(Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
     'limit "Cap A" in 2027-02 is missed by 2 SKUs'
+    >>> relief_line(Relief("budget", "", "2027-01", 302683.2, "USD"))
+    'the budget in 2027-01 is short by 302,700 USD'
     >>> relief_line(Relief("units_per_day", "", "", 12.25, "units/day"))
     'throughput of the whole network is short by 12.25 units/day'
     >>> relief_line(Relief("lane", "DAL to NE", "2027-01", 7.0, "parcels/day"))
@@ -48,12 +69,13 @@ def relief_line(relief: Relief) -> str:
     """
     if not relief.amount:
         return relief.unit
-    amount = f"{relief.amount:,.4g} {relief.unit}"
+    figure = enough(relief.amount)
+    amount = f"{figure} {relief.unit}"
     name, _, temperature = relief.where.rpartition(" ")
     if relief.limit == "nodes":
         return f"{amount} ({relief.where})" if relief.where else amount
     if relief.limit == "lane" and relief.unit == "units/day":
-        return f"{relief.amount:,.4g} {temperature} units/day of {name} have no lane"
+        return f"{figure} {temperature} units/day of {name} have no lane"
     when = f" in {relief.period}" if relief.period else ""
     if relief.limit == "room":
         return f"{temperature} space at {name}{when} is short by {amount}"

@@ -11,6 +11,7 @@ import optimizer
 from models.outcome import Outcome, Progress, Relief
 from optimizer import errors
 from optimizer.planning import no_plan
+from optimizer.settings import Settings
 
 from . import small
 
@@ -102,6 +103,7 @@ def test_a_plan_knows_where_it_comes_from(plan: optimizer.Plan, case: optimizer.
 
 
 RELIEF = (Relief("room", "DAL chilled", "2027-01", 3.2, "m3"), Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
+BUDGET = (Relief("budget", "", "2027-01", 302683.2, "money"),)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,8 @@ RELIEF = (Relief("room", "DAL chilled", "2027-01", 3.2, "m3"), Relief("Cap A", "
     [
         (Outcome("infeasible", float("inf"), float("inf"), relief=RELIEF), errors.InfeasibleCase, "short by 3.2 m3"),
         (Outcome("infeasible", float("inf"), float("inf"), relief=RELIEF), errors.InfeasibleCase, 'limit "Cap A"'),
-        (Outcome("time_limit", float("inf"), 1234.5), errors.NoPlanInTime, "less than 1,234"),
+        (Outcome("infeasible", float("inf"), float("inf"), relief=BUDGET), errors.InfeasibleCase, "by 302,700 EUR"),
+        (Outcome("time_limit", float("inf"), 1234.5), errors.NoPlanInTime, "less than 1,234 EUR"),
         (Outcome("time_limit", float("inf"), -float("inf")), errors.NoPlanInTime, "no plan in 60 s"),
         (Outcome("interrupted", float("inf"), 0.0), errors.Interrupted, "before a plan"),
         (Outcome("stalled", float("inf"), 0.0), errors.SolverFailure, "stalled"),
@@ -117,7 +120,7 @@ RELIEF = (Relief("room", "DAL chilled", "2027-01", 3.2, "m3"), Relief("Cap A", "
 )
 def test_a_solve_without_a_plan_is_never_flattened(outcome: Outcome, kind: type[Exception], words: str) -> None:
     """Infeasible, out of time, interrupted and failed are different errors, each with its own words."""
-    error = no_plan(outcome, 60)
+    error = no_plan(outcome, Settings().with_values(time_limit=60, currency="EUR"))
     assert type(error) is kind
     assert words in str(error)
 
