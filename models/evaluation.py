@@ -313,10 +313,12 @@ class _Use:
         """(T,) use of a limit's measure; nan outside its periods."""
         per_period = getattr(self, f"_{limit.measure}")(limit)
         out = np.where(limit.periods, per_period, np.nan)
-        if limit.measure in ("cost", "purchases") and limit.periods.any():
-            first = int(np.argmax(limit.periods)) if limit.measure == "cost" else 0
+        if limit.measure == "purchases":
             out = np.full(len(out), np.nan)
-            out[first] = per_period[limit.periods].sum() if limit.measure == "cost" else per_period[0]
+            out[0] = per_period[0]
+        elif limit.measure == "cost" and limit.periods.any():
+            out = np.full(len(out), np.nan)
+            out[int(np.argmax(limit.periods))] = per_period[limit.periods].sum()
         return out
 
     def _sum(self, values: Floats, limit: LimitRow) -> Floats:
