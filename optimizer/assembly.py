@@ -14,7 +14,7 @@ from models.instance import Bools, Floats, Instance, Ints, LimitRow
 
 from .case import Case
 from .columns import Labels, flags, numbers, positions, temperature_masks, temperature_numbers
-from .errors import Finding, InputInvalid, worst_first
+from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of
 from .holding import Holding, holding, holding_findings, several
 from .periods import horizon_of, period_numbers
@@ -253,16 +253,16 @@ def _place(row: Mapping[Any, Any]) -> str:
 
 DEMAND_NOTES = {
     "category": (
-        "A-001", "warning", "SKUs that were never sold",
-        "forecast at the median rate of their category, with a wide error", "State their demand on the sheet Demand.",
+        "A-001", "warning", "never sold",
+        "forecast at the median rate of the category, with a wide error", "State their demand on the sheet Demand.",
     ),
     "shrunk": (
-        "A-002", "note", "SKUs with less than eight weeks of sales",
-        "their rate is drawn towards the median of their category", "State their demand on the sheet Demand.",
+        "A-002", "note", "with less than eight weeks of sales",
+        "the rate is drawn towards the median of the category", "State their demand on the sheet Demand.",
     ),
     "none": (
-        "A-003", "note", "SKUs without demand",
-        "no order in the history used, or none for long: they are stocked nowhere",
+        "A-003", "note", "without demand",
+        "no order in the history used, or none for long: stocked nowhere",
         "Give new SKUs a launch_date and a category, or state their demand on the sheet Demand.",
     ),
 }  # fmt: skip
@@ -276,12 +276,14 @@ def demand_findings(case: Case, rates: DemandRates) -> Iterator[Finding]:
     for name, (code, severity, who, expectation, remedy) in DEMAND_NOTES.items():
         chosen = names[(method == name) & (live if name != "none" else ~live)]
         if chosen.size:
-            yield Finding(code, severity, "SKUs", several(chosen), f"{chosen.size:,} {who}: {expectation}", remedy)
+            yield Finding(
+                code, severity, "SKUs", several(chosen), f"{numbered(chosen.size, 'SKU')} {who}: {expectation}", remedy
+            )
     outside = int((period_numbers(case.demand["period"], case.settings) == -2).sum())
     if outside:
         yield Finding(
             "A-004", "warning", "Demand!period", "",
-            f"{outside:,} rows are for periods outside the plan and were not used",
+            f"{numbered(outside, 'row')} for periods outside the plan, not used",
             "Periods of the plan: " + ", ".join(case.settings.labels) + ".",
         )  # fmt: skip
 

@@ -37,6 +37,15 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
+def numbered(number: int, thing: str) -> str:
+    """A number of things in words.
+
+    >>> numbered(1, "SKU"), numbered(1204, "SKU")
+    ('1 SKU', '1,204 SKUs')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name most like ``name`` (case aside), or '' when none is like it."""
     by_fold = {candidate.casefold(): candidate for candidate in known}

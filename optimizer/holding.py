@@ -10,7 +10,7 @@ import numpy as np
 from models.instance import Bools, Ints
 
 from .case import Case, items
-from .errors import Finding
+from .errors import Finding, numbered
 from .forecasting import campaigns_of
 from .periods import horizon_of
 from .sites import available_nodes, can_hold
@@ -71,15 +71,15 @@ def holding_findings(case: Case, tiers: tuple[str, ...], live: Bools, found: Hol
         if who.size:
             yield Finding(
                 "A-010", "warning", f"Tiers: {name}", several(who),
-                f"its node types or staging leave {who.size:,} SKUs no node in some period: there every node that can "
-                "hold them is allowed",
+                f"its node types or staging leave {numbered(who.size, 'SKU')} no node in some period: there every node "
+                "with the room and the capabilities is allowed",
                 "Name node types that exist, or set staged to always.",
             )  # fmt: skip
     nowhere = names[(live & ~found.allowed.any(axis=1)).any(axis=1)]
     if nowhere.size:
         yield Finding(
             "A-011", "error", "SKUs", several(nowhere),
-            f"no available node has the room and the capabilities for {nowhere.size:,} SKUs with demand",
+            f"no available node has the room and the capabilities for {numbered(nowhere.size, 'SKU')} with demand",
             "Give a node room for their temperature and the capabilities they require, or take them out.",
         )  # fmt: skip
 

@@ -83,6 +83,7 @@ class Planner:
         from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
+        from .tables.notes import plan_notes
 
         began = time.perf_counter()
         if progress is not None:
@@ -93,7 +94,8 @@ class Planner:
         evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         found = assembly_findings(self.case, self.rates)
-        return Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
+        made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
+        return replace(made, assembly_findings=(*found, *plan_notes(made)))
 
     def _outcome(self, progress: Listener | None) -> Outcome:
         from models.column_generation import solve

@@ -19,7 +19,9 @@ from optimizer.assembly import assemble, forecast
 from optimizer.errors import Finding
 from optimizer.plan import Plan
 from optimizer.settings import RECORDS
-from optimizer.tables.columns import SHEETS
+from optimizer.tables import summary
+from optimizer.tables.columns import LIMITS, SHEETS, frame
+from optimizer.tables.notes import plan_notes
 from optimizer.tables.summary import gap_words
 
 from .plans import hand_case, hand_plan, plan_of, random_plan
@@ -358,9 +360,32 @@ def test_limits_tell_slack_in_their_own_sense() -> None:
     told = plan.limits[plan.limits["limit"] != "dear"]
     assert told["slack"].tolist() == [-1, -1, 0, 0]
     assert told["penalty"].tolist() == [10, 10, 0, 0]
+    assert told["kept"].tolist() == ["no", "no", "yes", "yes"]
+    broken = [note for note in plan_notes(plan) if note.code == "P-001"]
+    assert [note.expectation.split(":")[0] for note in broken] == [
+        "at least 4 skus in 2027-01", "at least 4 skus in 2027-02",
+    ]  # fmt: skip
+    assert all("penalty of 10.00 USD" in note.expectation for note in broken)
     dear = _row(plan.limits, limit="dear")
     assert dear["used"] == pytest.approx(plan.cost - 20)
     assert dear["period"] == "2027-01, 2027-02"
+
+
+def test_forecasts_at_the_widest_error_are_told_with_their_stock(plan: Plan) -> None:
+    """S2 holds 3 units at 4 in both months, 24 of 299 in all; were its level error 1, the note says 8.0 %."""
+    assert plan_notes(plan) == ()
+    wild = replace(plan, instance=replace(plan.instance, level_error=np.array([0.9, 1.0])))
+    (note,) = plan_notes(wild)
+    assert (note.code, note.value) == ("P-002", "S2")
+    assert note.expectation.startswith("1 SKU with 8.0% of the stock value")
+
+
+def test_no_figure_reads_minus_zero() -> None:
+    """Minus zero and the dust of sums are zero; a small figure that means something stays."""
+    table = frame(LIMITS, {column.name: [column.name] * 4 for column in LIMITS} | {
+        name: [-0.0, -1e-12, 1e-6, np.nan] for name in ("used", "amount", "slack", "rent", "penalty")
+    })  # fmt: skip
+    assert [repr(value) for value in table["slack"].tolist()] == ["0.0", "0.0", "1e-06", "nan"]
 
 
 def test_lanes_with_a_limit_are_limits() -> None:
@@ -437,7 +462,10 @@ def test_a_plan_without_a_bound_says_so(plan: Plan) -> None:
 
 
 def test_the_summary_counts_tiers_by_hand(plan: Plan) -> None:
-    """January: A has 1 SKU at 2 nodes worth 150, C 1 SKU at 1 node worth 12."""
+    """January: A has 1 SKU at 2 nodes worth 150, C 1 SKU at 1 node worth 12; SKUs without demand are at none."""
+    idle = replace(plan, instance=replace(plan.instance, tier=("A", "A"), mean=plan.instance.mean * [[[1]], [[0]]]))
+    row = summary.tiers(idle, plan.placement.assign(tier="A").query("sku == 'S1'")).table.iloc[0]
+    assert (row["SKUs"], row["with demand"], row["placements"], row["nodes per SKU"]) == (2, 1, 2, 2.0)
     tiers = next(block.table for block in plan.blocks if block.key == "tiers").set_index("tier")
     assert tiers.loc["A", ["SKUs", "placements", "average stock"]].tolist() == [1, 2, 150]
     assert tiers.loc["C", ["SKUs", "placements", "average stock"]].tolist() == [1, 1, 12]

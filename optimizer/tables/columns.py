@@ -26,6 +26,9 @@ KINDS: Mapping[str, str] = {
 }  # kind -> Excel number format
 
 
+DUST = 1e-9  # a figure closer to zero is zero, so that no cell reads -0
+
+
 @dataclass(frozen=True)
 class PlanColumn:
     """One column of the plan workbook."""
@@ -154,6 +157,7 @@ LIMITS = _columns(
     ("slack", "rate", "room left; below 0 = a soft limit is broken", 15.0),
     ("rent", "money", f"what one more unit of the limit would save {RENT}"),
     ("penalty", "money", "paid for breaking a soft limit"),
+    ("kept", "text", "yes; no = a soft limit is broken, and its penalty is paid", 8.0),
 )
 CHANGES = _columns(
     ("sku", "text", "SKU", 18.0),
@@ -211,7 +215,10 @@ def frame(columns: tuple[PlanColumn, ...], values: Mapping[str, object]) -> pd.D
     if set(values) != {column.name for column in columns}:
         raise KeyError(f"columns {sorted(set(values) ^ {column.name for column in columns})}")
     table = pd.DataFrame({column.name: values[column.name] for column in columns})
-    return table.astype({column.name: dtype for column in columns if (dtype := _dtype(column.kind))})
+    table = table.astype({column.name: dtype for column in columns if (dtype := _dtype(column.kind))})
+    for name in table.select_dtypes("float64"):
+        table[name] = table[name].mask(table[name].abs() < DUST, 0.0)
+    return table
 
 
 def _dtype(kind: str) -> str | type | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -131,13 +131,16 @@ class LimitLine:
     rent: float
     penalty: float
 
+    @property
+    def kept(self) -> str:
+        """yes, or no for a soft limit that is broken."""
+        return "no" if self.penalty > 0 else "yes"
+
 
 def limits(basis: PlanBasis) -> pd.DataFrame:
     """The Limits sheet: the budget, every row of the input's Limits sheet, and lanes with a limit of their own."""
     lines = [*_budget(basis), *_limit_rows(basis), *_lanes(basis)]
-    names = [column.name for column in LIMITS]
-    columns = zip(*(astuple(line) for line in lines), strict=True) if lines else ([] for _ in names)
-    return frame(LIMITS, {name: list(column) for name, column in zip(names, columns, strict=True)})
+    return frame(LIMITS, {column.name: [getattr(line, column.name) for line in lines] for column in LIMITS})
 
 
 def _budget(basis: PlanBasis) -> Iterator[LimitLine]:

@@ -165,13 +165,15 @@ def tiers(basis: PlanBasis, placement: pd.DataFrame) -> Block:
     instance = basis.instance
     first = placement[placement["period"] == instance.periods[0]].groupby("tier")
     skus = pd.DataFrame({"tier": instance.tier, "service": instance.service_level, "fill": instance.fill_service})
+    skus["live"] = instance.mean[:, :, 0].sum(axis=1) > 0
     groups = skus.groupby("tier", sort=True)
     names = [str(name) for name in groups.groups]
     count = groups.size()
     table = pd.DataFrame({"tier": names})
     table["SKUs"] = count.to_numpy(float)
+    table["with demand"] = groups["live"].sum().to_numpy(float)
     table["placements"] = first.size().reindex(names, fill_value=0).to_numpy(float)
-    table["nodes per SKU"] = table["placements"] / table["SKUs"]
+    table["nodes per SKU"] = table["placements"] / table["with demand"].where(table["with demand"] > 0)
     table["average stock"] = first["value"].sum().reindex(names, fill_value=0.0).to_numpy()
     table["units per day"] = _units_per_day(basis, names)
     table["service target"] = groups["service"].mean().to_numpy()
@@ -179,8 +181,8 @@ def tiers(basis: PlanBasis, placement: pd.DataFrame) -> Block:
         "fill" if share > 0.999 else "cycle" if share < 0.001 else "mixed" for share in groups["fill"].mean()
     ]
     kinds = {
-        "SKUs": "count", "placements": "count", "nodes per SKU": "rate", "average stock": "money",
-        "units per day": "rate", "service target": "share",
+        "SKUs": "count", "with demand": "count", "placements": "count", "nodes per SKU": "rate",
+        "average stock": "money", "units per day": "rate", "service target": "share",
     }  # fmt: skip
     return Block("tiers", table, kinds, note=f"First period, {instance.periods[0]}.")
 

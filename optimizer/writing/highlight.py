@@ -48,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Limits", "slack", "AND(ISNUMBER({slack}),ABS({slack})<=0.01*ABS({amount}))", "watch"),
     Rule("Limits", "rent", "{rent}>0.000001", "watch"),
     Rule("Limits", "penalty", "{penalty}>0", "alarm"),
+    *_words("Limits", "kept", no="alarm"),
     Rule("Regions", "days", 'AND({promise}<>"",{days}>{promise})', "alarm"),
     Rule("Regions", "backup_node", '{backup_node}=""', "alarm"),
     Rule("Regions", "backup_days", 'AND({promise}<>"",{backup_days}>{promise})', "watch"),

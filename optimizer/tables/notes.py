@@ -1,0 +1,50 @@
+"""What a plan itself gives cause to say: soft limits it breaks, and forecasts it can hardly rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from models.levels import MOST_ERROR
+
+from ..errors import Finding, numbered
+from ..holding import several
+from .basis import PlanBasis
+from .network import limits
+
+
+def plan_notes(basis: PlanBasis) -> tuple[Finding, ...]:
+    """Findings of a plan, beyond those of its input."""
+    return (*broken_limits(basis), *wild_levels(basis))
+
+
+def broken_limits(basis: PlanBasis) -> Iterator[Finding]:
+    """Soft limits that the plan breaks, with the penalty it pays."""
+    table = limits(basis)
+    currency = basis.case.settings.currency
+    for row in table[table["kept"] == "no"].to_dict("records"):
+        bound = "at most" if row["sense"] == "max" else "at least"
+        yield Finding(
+            "P-001", "warning", f"Limits: {row['limit']}", f"{row['used']:,.10g}",
+            f"{bound} {row['amount']:,.10g} {row['measure']} in {row['period']}: the limit is soft and broken, "
+            f"for a penalty of {row['penalty']:,.2f} {currency}",
+            "If it must hold, leave penalty_per_unit blank, or raise it.",
+        )  # fmt: skip
+
+
+def wild_levels(basis: PlanBasis) -> Iterator[Finding]:
+    """SKUs whose forecast level has the widest error there is, and their share of the stock at cost."""
+    instance = basis.instance
+    stock = basis.evaluation.average_stock.sum(axis=(1, 2)) * instance.unit_cost
+    wild = np.flatnonzero((instance.level_error >= MOST_ERROR) & (stock > 0))
+    if not wild.size:
+        return
+    wild = wild[np.argsort(-stock[wild], kind="stable")]
+    share = stock[wild].sum() / stock.sum()
+    yield Finding(
+        "P-002", "note", "SKUs", several(np.array(instance.skus, dtype=object)[wild]),
+        f"{numbered(wild.size, 'SKU')} with {share:.1%} of the stock value: the error of the forecast level stands at "
+        f"its upper bound, {MOST_ERROR:.0%}, for want of a long and even history",
+        "State their demand on the sheet Demand, the largest first.",
+    )  # fmt: skip
