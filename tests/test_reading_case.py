@@ -175,7 +175,9 @@ def test_lines_from_the_start_on_are_left_out(tmp_path: Path) -> None:
     del sheets["Demand"], sheets["Limits"]
     case = read(save(tmp_path / "book.xlsx", sheets), start="2026-10-30")
     assert case.orders["order_id"].tolist() == ["O1", "O1", "O2", "O3"]
-    assert "T-008" in {finding.code for finding in case.findings}
+    assert ("T-008", "warning") in {(finding.code, finding.severity) for finding in case.findings}
+    meant = read(save(tmp_path / "book.xlsx", sheets), start="2026-10-30", history_until="2026-10-29")
+    assert ("T-008", "note") in {(finding.code, finding.severity) for finding in meant.findings}
 
 
 def test_categories_of_orders_are_those_of_the_sheets(tmp_path: Path) -> None:
@@ -199,7 +201,7 @@ def test_absent_lanes_are_estimated(tmp_path: Path) -> None:
         zone.cost_per_parcel, zone.cost_per_kg, zone.transit_days,
     )  # fmt: skip
     assert [f.expectation for f in case.findings if f.code == "B-020"] == [
-        "4 of 6 lanes are estimated from distance by the zone table"
+        "4 of 6 node-region pairs have no lane; estimated from distance by the zone table"
     ]
 
 
@@ -209,7 +211,7 @@ def test_a_pair_without_places_has_no_lane(tmp_path: Path) -> None:
     sheets["Nodes"][3][3] = None
     case = read(save(tmp_path / "one.xlsx", sheets))
     assert "POP" not in set(case.lanes["node"])
-    assert any("2 of 6 pairs" in finding.expectation for finding in case.findings)
+    assert any(f.code == "B-022" and "2 of 6 node-region pairs" in f.expectation for f in case.findings)
     sheets["Regions"][1][1] = None
     sheets["Lanes"][1][3:5] = [None, None]
     told = [f for f in findings(save(tmp_path / "two.xlsx", sheets)) if f.severity == "error"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import numbered
 from ..settings import Settings
 from .report import Fault, Report
 from .sheets import SHEET, TEMPERATURES, TIER_DEFAULTS, Column, columns
@@ -152,19 +153,17 @@ def _estimated_rows(
 
 def _tell_estimates(added: int, km: Any, at_node: Any, at_region: Any, filled: int, report: Report) -> None:
     if added:
-        said = f"{added:,} of {km.size:,} lanes are estimated from distance by the zone table"
+        said = f"{added:,} of {km.size:,} node-region pairs have no lane; estimated from distance by the zone table"
         report.add(Fault("B-020", said, "Give the lanes that matter.", "warning"), "Lanes")
     if filled:
-        said = f"{filled:,} lanes took blank costs or days from the zone table"
-        report.add(Fault("B-020", said, "Fill the cells that matter.", "warning"), "Lanes")
+        said = f"{numbered(filled, 'lane')} with blank costs or days; filled from the zone table"
+        report.add(Fault("B-021", said, "Fill the cells that matter.", "warning"), "Lanes")
     given = np.zeros(km.shape, dtype=bool)
     given[at_node, at_region] = True
     lost = int((~given & ~np.isfinite(km)).sum())
     if lost:
-        said = (
-            f"{lost:,} of {km.size:,} pairs of node and region have no lane: no row, and no lat and lon to estimate it"
-        )
-        report.add(Fault("B-020", said, "Give lat and lon, or the lanes.", "warning"), "Lanes")
+        said = f"{lost:,} of {km.size:,} node-region pairs have no lane, and no lat and lon to estimate one"
+        report.add(Fault("B-022", said, "Give lat and lon, or the lanes.", "warning"), "Lanes")
 
 
 def empty(sheet: str) -> Typed:

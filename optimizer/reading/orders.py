@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..case import items
+from ..errors import numbered
 from ..settings import Settings
 from .keys import Known
 from .lines import Coded, Lines
@@ -211,9 +212,9 @@ def _before_start(lines: Lines, settings: Settings, report: Report) -> Lines:
     if not late.any():
         return lines
     first = int(np.argmax(late))
-    fault = Fault(
-        "T-008", f"{int(late.sum()):,} lines on or after the start {settings.start} are left out", "", "warning"
-    )
+    meant = settings.history_until is not None and settings.history_until < settings.start
+    said = f"{numbered(int(late.sum()), 'line')} on or after the start {settings.start}, left out"
+    fault = Fault("T-008", said, "", "note" if meant else "warning")
     place = f"{lines.label}!{lines.letters.get('date', '')}{lines.rows[first]}"
     report.add(fault, place, lines.day[first])
     return _taken(lines, ~late)
