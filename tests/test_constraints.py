@@ -316,7 +316,7 @@ FED = {"nodes": 3, "feeder": np.array([2, -1, -1]), "allowed": np.array([True, T
 
 
 def test_a_feeder_must_be_open() -> None:
-    """N0 is fed by the candidate N2. Kept for 50 that opens and stocks nothing (540 - 90 + 50 = 500); for 100 not (540)."""
+    """N0 is fed by the candidate N2. Kept for 50 that opens and stocks nothing (540 - 90 + 50); for 100 not (540)."""
     chain = FED | {"candidate": np.array([False, False, True])}
     found = costs(pair(**chain, fixed_cost=np.array([0.0, 0.0, 50.0])), 500, NEAR)
     assert found.open is not None
