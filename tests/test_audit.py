@@ -184,6 +184,7 @@ CHANGES = [
     ("Placement", "tier", FIRST, "B", "V-022", "another tier"),
     ("Placement", "role", FIRST, "feeds", "V-023", "another role"),
     ("Placement", "regions_served", FIRST, "N, S", "V-024", "a region that the router sends elsewhere"),
+    ("Placement", "regions_served", FIRST, "all", "V-024", "every region, though the router sends some elsewhere"),
     ("Placement", "units_per_day", FIRST, 3.5, "V-025", "another flow"),
     ("Placement", "average_stock", FIRST, 1.0, "V-033", "another average stock"),
     ("Placement", "volume_m3", FIRST, None, "V-033", "a blank volume"),
@@ -390,7 +391,7 @@ def test_the_summary_is_held_to_the_same_money(tamper: Callable[..., tuple[Findi
         ("nodes", 0, "chilled_m3", 0.0, "V-040"),
         ("nodes", 1, "replenished_from", "LATE", "V-020"),
         ("lanes", 0, "temperatures", "ambient", "V-018"),
-        ("demand", 4, "mean_per_day", 0.0, "V-024"),
+        ("demand", 4, "mean_per_day", 0.0, "V-025"),
     ],
 )
 def test_a_plan_that_the_input_does_not_allow(

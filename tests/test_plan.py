@@ -90,7 +90,7 @@ def test_a_node_that_only_replenishes_others_feeds() -> None:
     plan = hand_plan(replace(case, lanes=lanes.reset_index(drop=True)))
     row = _row(plan.placement, sku="S1", node="CENTRAL", period="2027-01")
     assert (row["role"], row["regions_served"], row["units_per_day"]) == ("feeds", "", 3.0)
-    assert _row(plan.placement, sku="S1", node="HUB", period="2027-01")["regions_served"] == "EAST, WEST"
+    assert _row(plan.placement, sku="S1", node="HUB", period="2027-01")["regions_served"] == "all"
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -123,18 +123,19 @@ def test_placements_add_up_to_their_nodes(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_each_regions_demand_is_served_once(seed: int) -> None:
-    """A region appears for a SKU and period exactly once among the placements, and exactly where it has demand."""
+    """A region appears for a SKU and period exactly once among the placements, and exactly where it has demand;
+    "all" stands where one placement ships to every such region, and there only."""
     plan = random_plan(seed)
-    served = plan.placement.assign(region=plan.placement["regions_served"].str.split(", ")).explode("region")
-    served = served[served["region"] != ""]
-    told = set(zip(served["sku"], served["region"], served["period"], strict=True))
     instance = plan.instance
-    wanted = {
-        (instance.skus[k], instance.regions[r], instance.periods[t])
-        for k, r, t in zip(*np.nonzero(instance.mean), strict=True)
-    }
-    assert told == wanted
-    assert len(served) == len(wanted)
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for k, t, r in zip(*np.nonzero(instance.mean.transpose(0, 2, 1)), strict=True):
+        wanted.setdefault((instance.skus[k], instance.periods[t]), []).append(instance.regions[r])
+    told: dict[tuple[str, str], list[str]] = {}
+    for row in plan.placement[plan.placement["regions_served"] != ""].to_dict("records"):
+        key, text = (row["sku"], row["period"]), row["regions_served"]
+        assert text != ", ".join(wanted[key])
+        told.setdefault(key, []).extend(wanted[key] if text == "all" else text.split(", "))
+    assert {key: sorted(names) for key, names in told.items()} == {key: sorted(names) for key, names in wanted.items()}
 
 
 def test_replenishment_is_reckoned_by_hand(plan: Plan) -> None:

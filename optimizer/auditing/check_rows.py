@@ -13,6 +13,7 @@ from .report import Report
 
 CENTURY = 36_500.0  # days; orders beyond have no date
 CROSS_DOCK = "(cross-dock)"
+EVERYWHERE = "all"
 
 
 def check_rows(read: Read, ref: Reference, found: Recomputed, report: Report) -> None:
@@ -27,7 +28,10 @@ def check_rows(read: Read, ref: Reference, found: Recomputed, report: Report) ->
 def check_placement(lines: Keyed, ref: Reference, found: Recomputed, row: Ints, report: Report) -> None:
     """Tier, role and regions served as the rules say; flow, stock, volume, value and cost as recomputed."""
     table, rows = lines.table, found.rows.iloc[row]
+    k, _, t = lines.index
     served = served_texts(found.served[row], np.array(ref.known.places.names, dtype=object))
+    wanted = np.packbits(ref.rates.mean[k, :, t] > 0, axis=1)
+    served = np.where((served != "") & (found.served[row] == wanted).all(axis=1), EVERYWHERE, served)
     report.texts("V-022", table, "tier", np.array(ref.rules.tier, dtype=object)[lines.index[0]])
     report.texts("V-023", table, "role", np.where(served == "", "feeds", "serves").astype(object))
     report.texts("V-024", table, "regions_served", served, "The order router sends them elsewhere.")

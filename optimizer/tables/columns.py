@@ -61,7 +61,7 @@ PLACEMENT = _columns(
     ("node", "text", "node that stocks it", 12.0),
     ("period", "text", "period", 10.0),
     ("role", "text", "serves = ships to customers; feeds = only replenishes other nodes", 8.0),
-    ("regions_served", "text", "regions whose demand it ships, in the order of the Regions sheet", 40.0),
+    ("regions_served", "text", "regions it ships to; all = every region with demand for the SKU in the period", 40.0),
     ("units_per_day", "rate", "mean units per day that leave the node, to customers and to nodes it feeds"),
     ("average_stock", "quantity", "safety stock + half an order, units"),
     ("peak_stock", "quantity", "safety stock + an order, units"),

@@ -15,6 +15,7 @@ from .basis import TOLERANCE, PlanBasis, column_of, named
 from .columns import CHANGES, PLACEMENT, REPLENISHMENT, frame
 
 SUPPLIER = "supplier"
+ALL = "all"  # regions with demand for the SKU in the period
 CROSS_DOCK = "(cross-dock)"
 FAR_DAYS = 36500.0  # an order date beyond a century is no date
 
@@ -47,7 +48,7 @@ def placement(basis: PlanBasis) -> pd.DataFrame:
 
 
 def regions_served(basis: PlanBasis) -> NDArray[np.object_]:
-    """(rows,) names of the regions each placement ships to, comma separated, in the order of the Regions sheet."""
+    """(rows,) regions each placement ships to: ALL, or names, comma separated, in the order of the Regions sheet."""
     instance = basis.instance
     row_of = np.full(basis.stocked.shape, -1, dtype=np.int64)
     rows = basis.rows()
@@ -56,7 +57,8 @@ def regions_served(basis: PlanBasis) -> NDArray[np.object_]:
     node = instance.lane_node[basis.evaluation.primary[sku, region, period]]
     serves = np.zeros((len(rows[0]), len(instance.regions)), dtype=np.bool_)
     serves[row_of[sku, node, period], region] = True
-    return _lists(serves, np.array(instance.regions, dtype=object))
+    whole = (serves == (instance.mean[rows[0], :, rows[2]] > 0)).all(axis=1) & serves.any(axis=1)
+    return np.where(whole, ALL, _lists(serves, np.array(instance.regions, dtype=object)))
 
 
 def _lists(mask: NDArray[np.bool_], names: NDArray[np.object_]) -> NDArray[np.object_]:
