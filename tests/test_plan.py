@@ -363,10 +363,8 @@ def test_limits_tell_slack_in_their_own_sense() -> None:
     assert told["penalty"].tolist() == [10, 10, 0, 0]
     assert told["kept"].tolist() == ["no", "no", "yes", "yes"]
     broken = [note for note in plan_notes(plan) if note.code == "P-001"]
-    assert [note.expectation.split(":")[0] for note in broken] == [
-        "at least 4 skus in 2027-01", "at least 4 skus in 2027-02",
-    ]  # fmt: skip
-    assert all("penalty of 10.00 USD" in note.expectation for note in broken)
+    said = "at least 4 skus: a soft limit, broken in 2027-01, 2027-02 for penalties of 20.00 USD"
+    assert [(note.place, note.value, note.expectation) for note in broken] == [("Limits: spread", "3, 3", said)]
     dear = _row(plan.limits, limit="dear")
     assert dear["used"] == pytest.approx(plan.cost - 20)
     assert dear["period"] == "2027-01, 2027-02"

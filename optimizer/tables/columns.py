@@ -14,9 +14,11 @@ import pandas as pd
 
 KINDS: Mapping[str, str] = {
     "text": "@",
+    "prose": "@",  # text that may take several lines
     "count": "#,##0",
     "quantity": "#,##0.0",
     "rate": "#,##0.00",
+    "figure": "#,##0.00##",
     "money": "#,##0.00",
     "volume": "#,##0.000",
     "days": "0.0",
@@ -152,10 +154,10 @@ LIMITS = _columns(
     ("measure", "text", "what is limited", 16.0),
     ("sense", "text", "max or min", 7.0),
     ("period", "text", "period or span of periods", 20.0),
-    ("used", "rate", "the plan's figure", 15.0),
-    ("amount", "rate", "the limit", 15.0),
-    ("slack", "rate", "room left; below 0 = a soft limit is broken", 15.0),
-    ("rent", "money", f"what one more unit of the limit would save {RENT}"),
+    ("used", "figure", "the plan's figure", 15.0),
+    ("amount", "figure", "the limit", 15.0),
+    ("slack", "figure", "room left; below 0 = a soft limit is broken", 15.0),
+    ("rent", "figure", f"what one more unit of the limit would save {RENT}"),
     ("penalty", "money", "paid for breaking a soft limit"),
     ("kept", "text", "yes; no = a soft limit is broken, and its penalty is paid", 8.0),
 )
@@ -174,8 +176,8 @@ FINDINGS = _columns(
     ("severity", "text", "error, warning, repair or note", 10.0),
     ("place", "text", "sheet and cell", 24.0),
     ("value", "text", "what stands there", 32.0),
-    ("expectation", "text", "what was expected", 48.0),
-    ("remedy", "text", "what to do", 60.0),
+    ("expectation", "prose", "what was expected", 68.0),
+    ("remedy", "prose", "what to do", 60.0),
 )
 RUN = _columns(
     ("name", "text", "figure, setting or version", 32.0),
@@ -222,4 +224,4 @@ def frame(columns: tuple[PlanColumn, ...], values: Mapping[str, object]) -> pd.D
 
 
 def _dtype(kind: str) -> str | type | None:
-    return {"text": "str", "date": "datetime64[s]", "any": object}.get(kind, np.float64)  # type: ignore[return-value]
+    return {"text": "str", "prose": "str", "date": "datetime64[s]", "any": object}.get(kind, np.float64)  # type: ignore[return-value]

@@ -23,13 +23,14 @@ def broken_limits(basis: PlanBasis) -> Iterator[Finding]:
     """Soft limits that the plan breaks, with the penalty it pays."""
     table = limits(basis)
     currency = basis.case.settings.currency
-    for row in table[table["kept"] == "no"].to_dict("records"):
+    for _, rows in table[table["kept"] == "no"].groupby(["limit", "measure", "sense", "amount"], sort=False):
+        row, paid = rows.iloc[0], rows["penalty"].sum()
         bound = "at most" if row["sense"] == "max" else "at least"
         yield Finding(
-            "P-001", "warning", f"Limits: {row['limit']}", f"{row['used']:,.10g}",
-            f"{bound} {row['amount']:,.10g} {row['measure']} in {row['period']}: the limit is soft and broken, "
-            f"for a penalty of {row['penalty']:,.2f} {currency}",
-            "If it must hold, leave penalty_per_unit blank, or raise it.",
+            "P-001", "warning", f"Limits: {row['limit']}", ", ".join(f"{used:,.6g}" for used in rows["used"]),
+            f"{bound} {row['amount']:,.10g} {row['measure']}: a soft limit, broken in {', '.join(rows['period'])} for "
+            f"penalties of {paid:,.2f} {currency}",
+            "Leave penalty_per_unit blank if it must hold, or raise it.",
         )  # fmt: skip
 
 

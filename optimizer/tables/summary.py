@@ -217,7 +217,7 @@ def tightest(nodes: pd.DataFrame, limits: pd.DataFrame) -> Block:
     table = table[(table["limit"] > 0) & (table["used / limit"] > 0)]
     worth = (table["rent"].fillna(0.0) * table["limit"]).to_numpy()
     order = np.lexsort((-table["used / limit"].to_numpy(), -np.round(worth, 6)))
-    kinds = {"used": "rate", "limit": "rate", "used / limit": "share", "rent": "rate"}
+    kinds = {"used": "figure", "limit": "figure", "used / limit": "share", "rent": "figure"}
     note = (
         "Each in its tightest period. Rent: what one more unit would save in it, at the certified bound; the plan "
         "itself may leave a little free."

@@ -12,7 +12,7 @@ from ..errors import WriteFailed
 from ..tables.columns import PlanColumn
 from .sheet import cell_text
 
-DTYPES = {"text": "string", "any": "string", "date": "date"}  # else float
+DTYPES = {"text": "string", "prose": "string", "any": "string", "date": "date"}  # else float
 
 Sheet = tuple[str, pd.DataFrame, tuple[PlanColumn, ...]]
 
@@ -38,7 +38,7 @@ def check_book(path: Path, sheets: Iterable[Sheet]) -> None:
 def _compare(sheet: str, column: PlanColumn, read: np.ndarray, meant: pd.Series) -> None:
     if column.kind == "any":
         return
-    if column.kind == "text":
+    if column.kind in ("text", "prose"):
         same = np.array_equal(_texts(read), _texts(meant.to_numpy(object)))
     elif column.kind == "date":
         same = np.array_equal(read.astype("datetime64[D]"), meant.to_numpy("datetime64[D]"), equal_nan=True)

@@ -32,7 +32,9 @@ OPTIONS = {
     "default_date_format": KINDS["date"],
 }
 TEXT_LOOK = {"align": "left", "indent": 1}
+LOOKS = {"text": TEXT_LOOK, "any": TEXT_LOOK, "prose": {**TEXT_LOOK, "text_wrap": True}}
 WIDE = 400.0  # characters; a wider sheet is printed on several pages
+PAGES = 3  # side by side, of a wide sheet
 HEADER = {
     **TEXT_LOOK, "bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A4D", "valign": "vcenter", "border": 1,
     "border_color": "#FFFFFF",
@@ -108,7 +110,7 @@ def _build(path: Path, sheets: Sequence[Page], plan: Plan | None, created: datet
     book.use_zip64()
     book.set_properties({"title": "Nodewise plan", "created": created or datetime(2000, 1, 1)})
     formats = {
-        kind: book.add_format({"num_format": code, **(TEXT_LOOK if kind in ("text", "any") else {})})
+        kind: book.add_format({"num_format": code, "valign": "top", **LOOKS.get(kind, {})})
         for kind, code in KINDS.items()
     }
     if plan is not None:
@@ -145,6 +147,7 @@ def _add(book: Workbook, page: Page, formats: dict[str, Format]) -> None:
     if sum(widths) <= WIDE:
         sheet.fit_to_pages(1, 0)
     else:
+        sheet.fit_to_pages(PAGES, 0)
         sheet.repeat_columns(0, 2)
 
 
