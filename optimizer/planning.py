@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
-from .relief import in_currency, relief_text
+from .relief import relief_text, told
 
 if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
@@ -101,7 +101,6 @@ class Planner:
         from models.column_generation import solve
         from models.master import SolverFailure as SolverFault
         from models.network import NotFinite
-        from models.patterns import TooManySets
 
         settings = self.case.settings
         try:
@@ -113,8 +112,6 @@ class Planner:
                 seed=settings.seed,
                 progress=progress,
             )
-        except TooManySets as fault:
-            raise SolverFailure(f"{fault}.", "Lower max_nodes of the tier, or name fewer node_types.") from fault
         except (NotFinite, SolverFault) as fault:
             raise SolverFailure(f"the case was not solved: {fault}.") from fault
 
@@ -134,7 +131,7 @@ def no_plan(outcome: Outcome, settings: Settings) -> InfeasibleCase | NoPlanInTi
     """Why a solve ended without a plan, as the error to raise."""
     if outcome.status == "infeasible":
         remedy = "Give this much more room, or relax the limit."
-        relief = in_currency(outcome.relief, settings.currency)
+        relief = told(outcome.relief, settings.currency)
         return InfeasibleCase(f"no plan keeps every limit: {relief_text(relief)}", relief, remedy)
     if outcome.status == "interrupted":
         return Interrupted("stopped before a plan was found.")

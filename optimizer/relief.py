@@ -23,9 +23,22 @@ THINGS = {
 }  # kind of limit -> what is short
 
 
-def in_currency(relief: Sequence[Relief], currency: str) -> tuple[Relief, ...]:
-    """The lines with the case's currency where the mathematics says money."""
-    return tuple(replace(line, unit=currency) if line.unit == "money" else line for line in relief)
+def told(relief: Sequence[Relief], currency: str) -> tuple[Relief, ...]:
+    """The lines as a planner reads them: money in the case's currency, and one line per period for the budget.
+
+    >>> from models.outcome import Relief
+    >>> lines = (Relief("budget", "DAL", "2027-01", 30.0, "money"), Relief("budget", "NYC", "2027-01", 12.0, "money"))
+    >>> told(lines, "USD")
+    (Relief(limit='budget', where='', period='2027-01', amount=42.0, unit='USD'),)
+    """
+    lines: dict[tuple[str, str, str], Relief] = {}
+    for line in relief:
+        where = "" if line.limit == "budget" else line.where
+        unit = currency if line.unit == "money" else line.unit
+        known = lines.get((line.limit, where, line.period))
+        amount = line.amount + (known.amount if known else 0.0)
+        lines[line.limit, where, line.period] = replace(line, where=where, unit=unit, amount=amount)
+    return tuple(lines.values())
 
 
 def relief_text(relief: Sequence[Relief]) -> str:

@@ -63,6 +63,14 @@ def test_every_header_says_what_its_column_means(plan: Plan, tmp_path: Path) -> 
     assert "certified bound" in next(cell.comment.text for cell in book["Limits"][1] if cell.value == "rent")
 
 
+def test_long_findings_are_read_in_full(tmp_path: Path) -> None:
+    """Of 68 characters a line, 150 take three lines of 15 points; a short finding stands in a row like any other."""
+    found = [Finding("X", "note", "SKUs!A1", "", text, "") for text in ("short", "x" * 150)]
+    sheet = openpyxl.load_workbook(write_findings(found, tmp_path / "found.xlsx"))["Findings"]
+    assert [sheet.row_dimensions[row].height for row in (2, 3)] == [None, 45]
+    assert sheet["E3"].alignment.wrap_text
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A plan of last month that no failure may touch."""

@@ -9,6 +9,7 @@ from html import escape
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from xlsxwriter.format import Format
 from xlsxwriter.sharedstrings import SharedStringTable
 from xlsxwriter.utility import xl_col_to_name
@@ -18,6 +19,8 @@ from ..tables.columns import PlanColumn
 
 LONGEST_TEXT = 32_767  # characters in a cell
 CUT = " ... (cut)"
+LINE_POINTS = 15  # height of a line of text
+MOST_LINES = 20  # that a row shows
 CHUNK = 4_096  # rows formatted at once
 EPOCH = np.datetime64("1899-12-30", "s")  # day 0 of an Excel date after February 1900
 DAY = np.timedelta64(86_400, "s")
@@ -52,6 +55,7 @@ class TableSheet(Worksheet):
 
     columns: tuple[_Cells, ...] = ()
     height: int = 0
+    lines: NDArray[np.int64] | None = None  # of text in each row, where some column holds prose
     dim_rowmax: int | None
 
     def fill(self, table: pd.DataFrame, columns: tuple[PlanColumn, ...], formats: dict[str, Format]) -> None:
@@ -60,6 +64,7 @@ class TableSheet(Worksheet):
         self.columns = tuple(
             self._cells(at, table[column.name], formats[column.kind]) for at, column in enumerate(columns)
         )
+        self.lines = _lines_of(table, [column for column in columns if column.kind == "prose"])
         self._check_dimensions(self.height, max(len(columns) - 1, 0))
 
     def _cells(self, at: int, values: pd.Series, form: Format) -> _Cells:
@@ -73,14 +78,30 @@ class TableSheet(Worksheet):
         super()._write_rows()
         self.dim_rowmax = last
         for first in range(0, self.height, CHUNK):
-            self.fh.write(_rows_xml(self.columns, first, min(first + CHUNK, self.height)))
+            end = min(first + CHUNK, self.height)
+            self.fh.write(_rows_xml(self.columns, first, end, None if self.lines is None else self.lines[first:end]))
 
 
-def _rows_xml(columns: tuple[_Cells, ...], first: int, last: int) -> str:
+def _lines_of(table: pd.DataFrame, columns: list[PlanColumn]) -> NDArray[np.int64] | None:
+    """(rows,) lines of text that each row needs at the columns' widths; None without prose."""
+    if not columns:
+        return None
+    lengths = [np.ceil(table[column.name].str.len().to_numpy(np.float64) / column.width) for column in columns]
+    return np.clip(np.nan_to_num(np.max(lengths, axis=0)), 1, MOST_LINES).astype(np.int64)
+
+
+def _rows_xml(columns: tuple[_Cells, ...], first: int, last: int, lines: NDArray[np.int64] | None) -> str:
     numbers = [str(row + 2) for row in range(first, last)]
     parts = [_column_xml(column, numbers, first, last) for column in columns]
     rows = map("".join, zip(*parts, strict=True))
-    return "".join(f'<row r="{number}">{row}</row>' for number, row in zip(numbers, rows, strict=True))
+    tall = [""] * len(numbers) if lines is None else [_tall(count) for count in lines.tolist()]
+    return "".join(
+        f'<row r="{number}"{size}>{row}</row>' for number, size, row in zip(numbers, tall, rows, strict=True)
+    )
+
+
+def _tall(lines: int) -> str:
+    return f' ht="{lines * LINE_POINTS}" customHeight="1"' if lines > 1 else ""
 
 
 def _column_xml(column: _Cells, numbers: list[str], first: int, last: int) -> Iterator[str]:

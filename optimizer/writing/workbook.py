@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,7 @@ OPTIONS = {
 }
 TEXT_LOOK = {"align": "left", "indent": 1}
 LOOKS = {"text": TEXT_LOOK, "any": TEXT_LOOK, "prose": {**TEXT_LOOK, "text_wrap": True}}
-WIDE = 400.0  # characters; a wider sheet is printed on several pages
-PAGES = 3  # side by side, of a wide sheet
+WIDE = 220.0  # characters; a wider sheet is printed on several pages side by side
 HEADER = {
     **TEXT_LOOK, "bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3A4D", "valign": "vcenter", "border": 1,
     "border_color": "#FFFFFF",
@@ -144,10 +144,8 @@ def _add(book: Workbook, page: Page, formats: dict[str, Format]) -> None:
     highlight(book, sheet, page.sheet, page.columns, len(page.table))
     sheet.set_landscape()
     sheet.repeat_rows(0)
-    if sum(widths) <= WIDE:
-        sheet.fit_to_pages(1, 0)
-    else:
-        sheet.fit_to_pages(PAGES, 0)
+    sheet.fit_to_pages(ceil(sum(widths) / WIDE), 0)
+    if sum(widths) > WIDE:
         sheet.repeat_columns(0, 2)
 
 
