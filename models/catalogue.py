@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import columns, patterns
+from . import columns, patterns, pricing, unlisted
+from .batches import Batch, evaluate_batch
 from .columns import Columns, Rows
 from .instance import Bools, Floats, Instance, Ints, summed
+from .patterns import Family
 
 STRIP_CELLS = 2_000_000  # cells x SKUs evaluated at once: keeps temporaries in cache-friendly, bounded memory
 DOUBLE_BYTES = 1 << 30  # above this much, stored batches go to single precision
@@ -22,16 +24,17 @@ SINGLE_PRECISION = 2.0**-22  # relative error allowed for in the bound when batc
 class Priced:
     """Best path of every SKU with a choice, under given rents."""
 
-    cost: Floats  # (M,) cost plus rents, in the order of Catalogue.choosers
+    cost: Floats  # (M,) cost plus rents of the best listed path, in the order of Catalogue.choosers
+    floor: Floats  # (M,) no path costs less; equal to the cost where every set is listed
     paths: tuple[Ints, ...]  # per batch (B,T) set indices
 
 
 class NoPath(ValueError):
     """Some SKUs have no admissible set in some period."""
 
-    def __init__(self, skus: Ints) -> None:
+    def __init__(self, skus: Ints, relaxed: bool) -> None:
         super().__init__(f"{len(skus)} SKUs have no admissible set of nodes")
-        self.skus = skus
+        self.skus, self.relaxed = skus, relaxed
 
 
 class Catalogue:
@@ -42,7 +45,7 @@ class Catalogue:
     ) -> None:
         self.instance, self.rows = instance, rows
         self.pool = ThreadPoolExecutor(workers)
-        self.batches: list[patterns.Batch] = []
+        self.batches: list[Batch] = []
         try:
             self._fill(check)
         except BaseException:
@@ -77,7 +80,7 @@ class Catalogue:
         self.choosers = np.concatenate([b.skus for b in self.batches]) if self.batches else np.zeros(0, np.int64)
         impossible = [b.skus[~np.isfinite(b.cost).any(axis=1).all(axis=0)] for b in self.batches]
         if any(len(skus) for skus in impossible):
-            raise NoPath(np.concatenate(impossible))
+            raise NoPath(np.concatenate(impossible), self.relaxed)
 
     def sample(self, size: int) -> tuple[Catalogue, Floats]:
         """About ``size`` SKUs with a choice, drawn evenly in proportion to their cost, the large ones always.
@@ -98,8 +101,13 @@ class Catalogue:
         smaller.choosers = self.choosers[drawn]
         return smaller, 1.0 / np.minimum(1.0, chance[drawn])
 
-    def _evaluate(self, family: patterns.Family, skus: Ints) -> patterns.Batch:
-        return patterns.evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)
+    def _evaluate(self, family: Family, skus: Ints) -> Batch:
+        return evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)
+
+    @property
+    def relaxed(self) -> bool:
+        """Some SKUs have more sets than are listed; a bound then rests on a floor under the others."""
+        return any(b.family.unlisted is not None for b in self.batches)
 
     @property
     def sets(self) -> int:
@@ -115,11 +123,15 @@ class Catalogue:
         row, column, use = self.rows.entries(chosen)
         return summed(row, use if weight is None else use * weight[column], len(self.rows))
 
-    def price(self, prices: patterns.Prices) -> Priced:
+    def price(self, prices: pricing.Prices) -> Priced:
         """The cheapest path of every SKU with a choice."""
-        best = list(self.pool.map(lambda b: patterns.cheapest_paths(self.instance, b, prices), self.batches))
-        cost = np.concatenate([b.cost for b in best]) if best else np.zeros(0)
-        return Priced(cost.astype(float), tuple(b.path for b in best))
+        best = list(self.pool.map(lambda b: pricing.cheapest_paths(self.instance, b, prices), self.batches))
+        cost = np.concatenate([b.cost for b in best]).astype(float) if best else np.zeros(0)
+        floor = cost
+        if self.relaxed:
+            floors = self.pool.map(lambda b: unlisted.path_floor(self.instance, b, prices), self.batches)
+            floor = np.minimum(cost, np.concatenate(list(floors)))
+        return Priced(cost, floor, tuple(b.path for b in best))
 
     def columns(self, priced: Priced, wanted: Bools | None = None) -> Columns | None:
         """Columns of the best paths, of the SKUs at the ``wanted`` positions of ``choosers`` (all by default)."""
@@ -140,19 +152,21 @@ class Catalogue:
         return SINGLE_PRECISION * float(sum(_least_cost(b).sum() for b in self.batches))
 
 
-def _least_cost(batch: patterns.Batch) -> Floats:
+def _least_cost(batch: Batch) -> Floats:
     """(B,) cost of each SKU's cheapest sets, without rents."""
     least = np.asarray(batch.cost.min(axis=1), dtype=np.float64).sum(axis=0)
     return np.abs(np.where(np.isfinite(least), least, 0.0))
 
 
-def _bytes(instance: Instance, families: list[patterns.Family]) -> int:
+def _bytes(instance: Instance, families: list[Family]) -> int:
     per_sku = sum(len(f.skus) * (len(f.sets) + 3 * len(f.cells.node)) for f in families)
     return 8 * len(instance.periods) * per_sku
 
 
-def _without_choice(instance: Instance, batch: patterns.Batch) -> Bools:
+def _without_choice(instance: Instance, batch: Batch) -> Bools:
     """(B,) SKUs with exactly one admissible set in every period, none of which needs a candidate node."""
+    if batch.family.unlisted is not None:
+        return np.zeros(len(batch.skus), dtype=bool)
     possible: Bools = np.isfinite(batch.cost)
     single = (possible.sum(axis=1) == 1).all(axis=0)
     cells = batch.family.cells
@@ -161,10 +175,10 @@ def _without_choice(instance: Instance, batch: patterns.Batch) -> Bools:
     return np.atleast_1d(single & ~on_candidate)
 
 
-def _slice(batch: patterns.Batch, keep: Bools) -> patterns.Batch:
+def _slice(batch: Batch, keep: Bools) -> Batch:
     if keep.all():
         return batch
-    return patterns.Batch(
+    return Batch(
         batch.family,
         batch.skus[keep],
         *(np.ascontiguousarray(x[:, :, keep]) for x in (batch.cost, batch.flow, batch.safety, batch.quantity)),

@@ -13,8 +13,9 @@ from .catalogue import Catalogue, NoPath
 from .columns import Rows
 from .generation import Clock, Generation, Infeasible, OutOfTime
 from .instance import Floats, Instance
-from .master import Fixings, NetworkBound
+from .master import Fixings
 from .network import Contradiction
+from .network_bound import NetworkBound
 from .outcome import Outcome, Progress, Relief
 from .relief import contradiction_relief, named_relief, rents_by_name
 from .rounding import Problem, Rounded
@@ -37,8 +38,7 @@ def solve(
     """Choose one path of sets per SKU, open nodes and use surge at least cost.
 
     ``model`` is a network program of :func:`models.network.build`, possibly with an analyst's own constraints.
-    Returns an :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite,
-    TooManySets.
+    Returns an :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite.
     """
     clock = Clock(time_limit - min(RESERVE * time_limit, RESCUE_SECONDS))
     search = Search(instance, network.build(instance) if model is None else model, gap, seed, clock, progress)
@@ -46,13 +46,11 @@ def solve(
         search.run()
         status = "gap_reached" if search.gap <= gap else "stalled"
     except NoPath as failure:
-        return Outcome("infeasible", np.inf, -np.inf, relief=_no_path(instance, failure), seconds=search.stages())
+        return search.without_plan(_no_path(instance, failure), failure.relaxed)
     except Contradiction as failure:
-        return Outcome(
-            "infeasible", np.inf, np.inf, relief=contradiction_relief(instance, failure), seconds=search.stages()
-        )
+        return search.without_plan(contradiction_relief(instance, failure), relaxed=False)
     except Infeasible as failure:
-        return Outcome("infeasible", np.inf, np.inf, relief=failure.relief, seconds=search.stages())
+        return search.without_plan(failure.relief, search.relaxed)
     except OutOfTime:
         status = "time_limit"
         search.rescue()
@@ -111,6 +109,17 @@ class Search:
         """Seconds by stage."""
         return dict(self.marks)
 
+    @property
+    def relaxed(self) -> bool:
+        """Not every set of nodes is listed."""
+        return self.generation is not None and self.generation.catalogue.relaxed
+
+    def without_plan(self, relief: tuple[Relief, ...], relaxed: bool) -> Outcome:
+        """No plan fits the limits; that is proved unless sets were left out of the list."""
+        bound = -np.inf if relaxed else np.inf
+        status = "stalled" if relaxed else "infeasible"
+        return Outcome(status, np.inf, bound, relief=relief, seconds=self.stages(), bound_is_relaxed=relaxed)
+
     def outcome(self, status: str) -> Outcome:
         """The best plan so far with its certificate."""
         plan, generation = self.plan, self.generation
@@ -125,6 +134,7 @@ class Search:
             stocked=None if plan is None else plan.stocked,
             open=None if plan is None else plan.open,
             surge=None if plan is None else plan.surge,
+            bound_is_relaxed=self.relaxed,
             rents=rents,
             seconds=self.stages(),
             counts=self.counts,
@@ -244,6 +254,8 @@ class Search:
     def _close_by_enumeration(self, problem: Problem) -> bool:
         """Bring in every path that could still be part of a better plan; False where they are too many."""
         generation, goal = self._generated(), self._goal({})
+        if problem.catalogue.relaxed:
+            return False
         columns = enumeration.paths_within(problem.catalogue, generation.prices(), goal.window)
         if columns is None:
             return False

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import patterns
+from . import pricing
+from .batches import Batch
 from .instance import TEMPERATURES, Floats, Instance, Ints, summed
 from .network import USAGE, Compiled
+from .patterns import Family
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def concatenate(parts: Iterable[Columns]) -> Columns:
     return Columns(**joined, by_lane=(lanes[0], lanes[1]), column=column)
 
 
-def make(instance: Instance, batch: patterns.Batch, local: Ints, path: Ints, lanes_matter: bool) -> Columns:
+def make(instance: Instance, batch: Batch, local: Ints, path: Ints, lanes_matter: bool) -> Columns:
     """Columns of the paths (P,T) of set indices for the SKUs at positions ``local`` (P,) of a batch."""
     family, skus = batch.family, batch.skus[local]
     periods = len(instance.periods)
@@ -82,7 +84,7 @@ def make(instance: Instance, batch: patterns.Batch, local: Ints, path: Ints, lan
         path=np.packbits(family.sets[path], axis=2),
         cost=cost.sum(axis=1),
         period_cost=cost,
-        purchases=patterns.purchases(instance, skus, held),
+        purchases=pricing.purchases(instance, skus, held),
         by_lane=_by_lane(instance, family, skus, path, lanes_matter),
         column=at,
         period=t_of,
@@ -94,7 +96,7 @@ def make(instance: Instance, batch: patterns.Batch, local: Ints, path: Ints, lan
     )
 
 
-def _changes(instance: Instance, family: patterns.Family, skus: Ints, path: Ints) -> Floats:
+def _changes(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floats:
     """(P,T) change cost at the start of each period."""
     sets = family.sets[path]
     before = np.concatenate([sets[:, :1], sets[:, :-1]], axis=1)
@@ -104,9 +106,7 @@ def _changes(instance: Instance, family: patterns.Family, skus: Ints, path: Ints
     return added * instance.change_cost_in + dropped * instance.change_cost_out
 
 
-def _by_lane(
-    instance: Instance, family: patterns.Family, skus: Ints, path: Ints, lanes_matter: bool
-) -> tuple[Ints, Floats]:
+def _by_lane(instance: Instance, family: Family, skus: Ints, path: Ints, lanes_matter: bool) -> tuple[Ints, Floats]:
     if not lanes_matter:
         empty = (len(skus), 0, len(instance.periods))
         return np.zeros(empty, dtype=np.int64), np.zeros(empty)
@@ -133,7 +133,7 @@ class Rows:
         self.stocked: dict[tuple[int, int, int], int] = {}
         for row, key in enumerate(self.keys):
             self._place(row, *key)
-        regional = any(patterns.lane_coefficients(instance, limit) is not None for limit in instance.limits)
+        regional = any(pricing.lane_coefficients(instance, limit) is not None for limit in instance.limits)
         self.lanes_matter = bool(regional or (self.lane >= 0).any())
 
     def __len__(self) -> int:
@@ -154,7 +154,7 @@ class Rows:
         else:
             self.by_node[name][case.nodes.index(index[0]), case.periods.index(index[1])] = row
 
-    def prices(self, rent: Floats, links: Floats | None, cost: float = 1.0) -> patterns.Prices:
+    def prices(self, rent: Floats, links: Floats | None) -> pricing.Prices:
         """Rents per definition row (D,) and link rents (K,N,T) as the pricing takes them."""
         padded = np.append(rent, 0.0)
         stocked = None
@@ -162,7 +162,7 @@ class Rows:
             stocked = np.zeros((len(self.instance.skus), len(self.instance.nodes), len(self.instance.periods)))
             for key, row in self.stocked.items():
                 stocked[key] = rent[row]
-        return patterns.Prices(
+        return pricing.Prices(
             room=padded[self.room],
             value=padded[self.by_node["value"]],
             units=padded[self.by_node["units"]],
@@ -172,7 +172,6 @@ class Rows:
             stocked=stocked,
             used=links,
             limits=padded[self._spread_limits()],
-            cost=cost,
         )
 
     def _spread_limits(self) -> Ints:
@@ -244,7 +243,7 @@ class Rows:
         parcels = unit * case.parcels_per_unit[columns.sku[p]]
         yield from self._summed(self.lane[lane, t], p, parcels)
         for i, limit in enumerate(case.limits):
-            per_lane = patterns.lane_coefficients(case, limit)
+            per_lane = pricing.lane_coefficients(case, limit)
             if per_lane is not None:
                 amount = parcels if limit.measure == "on_time_share" else unit
                 counted = np.where(limit.skus[columns.sku[p]], self.limit[i, t], -1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import columns, patterns
+from . import columns, pricing
+from .batches import Batch
 from .catalogue import Catalogue
 from .columns import Columns
 from .instance import Floats, Instance, Ints
+from .pricing import Prices
 
 MOST_COLUMNS = 60_000
 
@@ -16,7 +18,7 @@ class TooMany(Exception):
     """More paths lie within the window than can be handed to the integer program."""
 
 
-def paths_within(catalogue: Catalogue, prices: patterns.Prices, window: float) -> Columns | None:
+def paths_within(catalogue: Catalogue, prices: Prices, window: float) -> Columns | None:
     """Columns of all paths within ``window`` of their SKU's best, rents included; None if there are too many."""
     found: list[Columns] = []
     count = 0
@@ -30,15 +32,13 @@ def paths_within(catalogue: Catalogue, prices: patterns.Prices, window: float) -
     return columns.concatenate(found) if found else None
 
 
-def _batch_paths(
-    instance: Instance, batch: patterns.Batch, prices: patterns.Prices, window: float, most: int
-) -> tuple[Ints, Ints]:
-    reached = patterns.forward(instance, batch, prices)
+def _batch_paths(instance: Instance, batch: Batch, prices: Prices, window: float, most: int) -> tuple[Ints, Ints]:
+    reached = pricing.forward(instance, batch, prices)
     best = reached[-1].min(axis=0)
     near = (reached[-1] <= best + window) & np.isfinite(reached[-1])
     if near.sum() > most:
         raise TooMany
-    own = [patterns.priced(instance, batch, prices, t) for t in range(len(reached))]
+    own = [pricing.priced(instance, batch, prices, t) for t in range(len(reached))]
     locals_, paths = [], []
     for b in range(len(batch.skus)):
         last = np.flatnonzero(near[:, b])
@@ -55,8 +55,8 @@ def _batch_paths(
 
 def _extend(
     instance: Instance,
-    batch: patterns.Batch,
-    prices: patterns.Prices,
+    batch: Batch,
+    prices: Prices,
     reached: list[Floats],
     own: list[Floats],
     last: Ints,
@@ -66,8 +66,8 @@ def _extend(
     """Grow paths backwards in time; keep those whose cheapest beginning still fits under ``most``."""
     path, tail = last[:, None], own[-1][last]
     for t in range(len(reached) - 2, -1, -1):
-        weight = patterns.change_weight(instance, batch.skus[[b]], prices, t + 1)[0]
-        step = weight * patterns.change_between(instance, batch.family, path[:, 0])
+        weight = pricing.cost_weight(instance, batch.skus[[b]], prices, t + 1)[0]
+        step = weight * pricing.change_between(instance, batch.family, path[:, 0])
         total = reached[t][:, None] + step + tail[None, :]
         before, after = np.nonzero((total <= most) & np.isfinite(total))
         if len(before) > MOST_COLUMNS:

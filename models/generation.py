@@ -11,9 +11,10 @@ import numpy as np
 from .catalogue import Catalogue, Priced
 from .columns import Columns
 from .instance import Bools, Floats, Instance, Ints, summed
-from .master import Duals, Fixings, Master, NetworkBound, closed_nodes, fix_openings
+from .master import Duals, Fixings, Master, closed_nodes, fix_openings
+from .network_bound import NetworkBound
 from .outcome import Relief
-from .patterns import Prices
+from .pricing import Prices
 from .relief import named_relief
 from .rounding import Problem, violated_links
 
@@ -222,7 +223,7 @@ class Generation:
     def _lagrangian(self, priced: Priced, rent: Floats, link_array: Floats | None) -> float:
         """Lower bound on every plan: best paths + SKUs without a choice + the network's best answer to the rents."""
         fixed = self.problem.fixed_cost + float(rent @ self.problem.fixed_use)
-        skus = float((self.weight * priced.cost).sum())
+        skus = float((self.weight * priced.floor).sum())
         network = self.network.value(rent, None if link_array is None else self._weighted(link_array))
         return skus + fixed + network - self.catalogue.cost_error()
 

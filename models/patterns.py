@@ -1,8 +1,8 @@
-"""Every admissible set of nodes of every SKU, its exact cost and use, and the best path of sets under rents.
+"""Which sets of nodes a SKU may be held at: every admissible set of every SKU, and what flows where under each.
 
 SKUs that see the same sets, the same router and the same feeders form a :class:`Family`. Within a family the sets'
-region maps are worked out once; two sets that give a node the same regions, feeders and role share one *cell*, and
-stock is computed once per cell and SKU. Arrays are laid out (set or cell, SKU): a row is one contiguous strip of SKUs.
+region maps are worked out once; two sets that give a node the same regions, feeders and role share one *cell*, so that
+stock is computed once per cell and SKU.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import routing
-from .evaluation import sku_holding_cost
-from .instance import Bools, Floats, Instance, Ints, LimitRow
-from .inventory import stock_policy
+from .instance import Bools, Floats, Instance, Ints
 
-MAX_SETS = 60_000  # more sets than this per family cannot be priced one by one
+MAX_SETS = 20_000  # sets per family that are priced one by one; beyond that the largest are only searched and bounded
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,11 @@ class Family:
     cells: Cells
     set_cells: Ints  # (S,W) cells of each set, padded with 'nothing'
     links: tuple[tuple[Ints, Ints], ...]  # per node: (sets with it, the same sets without it)
-
-
-class TooManySets(ValueError):
-    """A SKU may be held at so many nodes that its sets cannot be priced one by one."""
+    unlisted: int | None = None  # sets of this many nodes and more are not all listed; None: the list is complete
 
 
 def families(instance: Instance) -> Iterator[Family]:
-    """All families of an instance, in a fixed order. Raises TooManySets."""
+    """All families of an instance, in a fixed order."""
     for members in _alike(instance):
         yield _family(instance, members)
 
@@ -84,8 +79,6 @@ def subsets(nodes: Ints, most: int, width: int) -> Bools:
     """
     most = min(most, len(nodes))
     count = sum(comb(len(nodes), size) for size in range(most + 1))
-    if count > MAX_SETS:
-        raise TooManySets(f"{count:,} sets of up to {most} of {len(nodes)} nodes")
     rows = np.zeros((count, width), dtype=bool)
     at = 1
     for size in range(1, most + 1):
@@ -95,13 +88,53 @@ def subsets(nodes: Ints, most: int, width: int) -> Bools:
     return rows
 
 
+def listed_size(nodes: int, most: int) -> int:
+    """The largest size up to ``most`` for which all sets of ``nodes`` nodes up to that size can be listed.
+
+    >>> listed_size(20, 4), listed_size(30, 6)
+    (4, 3)
+    """
+    size, count = 0, 1
+    while size < min(most, nodes) and (size == 0 or count + comb(nodes, size + 1) <= MAX_SETS):
+        size += 1
+        count += comb(nodes, size)
+    return size
+
+
+def _grown(instance: Instance, members: Ints, sets: Bools, rates: routing.Router, most: int) -> Bools:
+    """Larger sets, grown node by node from every single one where the members' demand saves most on its lanes."""
+    demand = instance.mean[members].sum(axis=(0, 2))
+    per_parcel = instance.lane_parcel_cost + routing.late_share(instance) * instance.late_penalty
+    share, weight = instance.parcels_per_unit[members].mean(), instance.weight_kg[members].mean()
+    cost = share * per_parcel[rates.lane] + weight * instance.lane_kg_cost[rates.lane]
+    cost = np.where(rates.reach, cost, cost.max(initial=0.0) * 10.0 + 1.0)
+    nodes = np.flatnonzero(sets.any(axis=0))
+    found: list[Bools] = []
+    for start in nodes:
+        chosen, best = np.zeros(sets.shape[1], dtype=bool), cost[start]
+        chosen[start] = True
+        while chosen.sum() < most:
+            saving = np.where(chosen[nodes], -np.inf, ((best - np.minimum(best, cost[nodes])) * demand).sum(axis=1))
+            node = nodes[int(np.argmax(saving))]
+            chosen, best = chosen.copy(), np.minimum(best, cost[node])
+            chosen[node] = True
+            found.append(chosen)
+    larger = np.unique(np.array(found), axis=0)
+    return np.concatenate([sets, larger[larger.sum(axis=1) > sets.sum(axis=1).max()]])
+
+
 def _family(instance: Instance, members: Ints) -> Family:
     first = int(members[0])
     _, nodes, regions, _ = instance.shape
     allowed = instance.allowed[first]
-    sets = subsets(np.flatnonzero(allowed.any(axis=1)), int(instance.max_nodes[first]), nodes)
+    choice = np.flatnonzero(allowed.any(axis=1))
+    most = min(int(instance.max_nodes[first]), len(choice))
+    size = listed_size(len(choice), most)
+    sets = subsets(choice, size, nodes)
     band = int(routing.weight_band(instance.weight_kg[[first]])[0])
     rates = routing.router(instance, int(instance.temperature[first]), band)
+    if size < most:
+        sets = _grown(instance, members, sets, rates, most)
     primary, backup = rates.choose(sets)
     above = routing.chains(instance.feeder[first])
     cells, set_cells = _cells(sets, primary, above)
@@ -116,6 +149,7 @@ def _family(instance: Instance, members: Ints) -> Family:
         cells=cells,
         set_cells=set_cells,
         links=_links(sets),
+        unlisted=None if size == most else size + 1,
     )
 
 
@@ -188,7 +222,7 @@ def _codes(sets: Bools) -> NDArray[np.bytes_]:
 
 
 def _links(sets: Bools) -> tuple[tuple[Ints, Ints], ...]:
-    """Per node, the sets that hold it and the same sets without it."""
+    """Per node, the sets that hold it and the same sets without it, as far as both are listed."""
     code = _codes(sets)
     order = np.argsort(code)
     out = []
@@ -196,338 +230,9 @@ def _links(sets: Bools) -> tuple[tuple[Ints, Ints], ...]:
         having = np.flatnonzero(sets[:, node])
         fewer = sets[having]
         fewer[:, node] = False
-        without = order[np.searchsorted(code[order], _codes(fewer))]
+        wanted = _codes(fewer)
+        without = order[np.minimum(np.searchsorted(code[order], wanted), len(order) - 1)]
+        there = code[without] == wanted
+        having, without = having[there], without[there]
         out.append((having, without))
     return tuple(out)
-
-
-# --- cost and use of the sets of a batch of SKUs -------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Rents on everything a pattern uses, and the extra weight of its cost. All per unit of use, money."""
-
-    room: Floats  # (N,3,T)
-    value: Floats  # (N,T)
-    units: Floats  # (N,T)
-    flow: Floats  # (N,T)
-    slots: Floats  # (N,T)
-    lane: Floats  # (L,T) per parcel/day
-    stocked: Floats | None  # (K,N,T) on stocking the SKU at the node
-    used: Floats | None  # (K,N,T) on stocking at the node or passing through it
-    limits: Floats  # (number of limits, T), on the limit's measure; late parcels for on_time_share
-    cost: float = 1.0  # weight of the pattern's own cost; 0 when only relief is sought
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Exact cost and stock of every set of some SKUs of one family in every period."""
-
-    family: Family
-    skus: Ints  # (B,)
-    cost: Floats  # (T,S,B) money over the period, inf = not admissible; without change costs
-    flow: Floats  # (T,C,B) units/day
-    safety: Floats  # (T,C,B) units
-    quantity: Floats  # (T,C,B) units
-
-
-def batches(instance: Instance, family: Family, size: int, dtype: type = np.float64) -> Iterator[Batch]:
-    """Evaluate a family, ``size`` SKUs at a time."""
-    for at in range(0, len(family.skus), size):
-        yield evaluate_batch(instance, family, family.skus[at : at + size], dtype)
-
-
-def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type = np.float64) -> Batch:
-    """Sections 5 to 7 of MATHEMATICS.md for every set of ``skus``, without change costs."""
-    periods, cells = len(instance.periods), len(family.cells.node)
-    shape = (periods, cells, len(skus))
-    flow: Floats = np.zeros(shape, dtype)
-    safety: Floats = np.zeros(shape, dtype)
-    quantity: Floats = np.zeros(shape, dtype)
-    cost: Floats = np.zeros((periods, len(family.sets), len(skus)), dtype)
-    for t in range(periods):
-        flow[t], safety[t], quantity[t], cell_cost = _cell_stock(instance, family, skus, t)
-        cost[t] = _lane_cost(instance, family, skus, t) + _over_sets(family, cell_cost)
-        _close(instance, family, skus, t, cost[t])
-    return Batch(family, skus, cost, flow, safety, quantity)
-
-
-def _over_sets(family: Family, values: Floats) -> Floats:
-    """Sum cell values (C,B) over the cells of each set -> (S,B)."""
-    total = values[family.set_cells[:, 0]]
-    for slot in range(1, family.set_cells.shape[1]):
-        total += values[family.set_cells[:, slot]]
-    return total
-
-
-def _cell_stock(instance: Instance, family: Family, skus: Ints, t: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """Flow, safety stock, order quantity and cost (C,B) of each cell in period t."""
-    cells = family.cells
-    flow = cells.regions @ instance.mean[skus, :, t].T
-    inbound = instance.inbound_per_unit[skus] + instance.weight_kg[skus, None] * instance.inbound_per_kg[skus]
-    cost = flow * (instance.days[t] * (inbound + instance.handling_cost))[:, cells.node].T
-    safety, quantity = np.zeros_like(flow), np.zeros_like(flow)
-    held = np.flatnonzero(cells.stocked)
-    if len(held):
-        pooled = cells.regions[held] @ instance.variance[skus, :, t].T
-        safety[held], quantity[held], stock_cost = _held(instance, family, skus, t, held, flow[held], pooled)
-        cost[held] += stock_cost
-    return flow, safety, quantity, cost
-
-
-def _held(
-    instance: Instance, family: Family, skus: Ints, t: int, held: Ints, flow: Floats, pooled: Floats
-) -> tuple[Floats, Floats, Floats]:
-    node = family.cells.node[held]
-    lead, lead_variance = _lead_times(instance, family, skus, held)
-    order_cost = instance.order_cost[skus][:, node].T
-    policy = stock_policy(
-        flow,
-        pooled,
-        lead,
-        np.sqrt(lead_variance),
-        instance.review_days[node][:, None],
-        instance.level_error[skus][None, :],
-        order_cost,
-        sku_holding_cost(instance)[skus][:, node].T,
-        instance.moq[skus][:, node].T,
-        instance.pack_size[skus][None, :],
-        instance.max_cover_days,
-        instance.shelf_life_days[skus][None, :],
-        instance.service_level[skus][None, :],
-        instance.fill_service[skus][None, :],
-    )
-    days, months = instance.days[t], instance.months[t]
-    unit_cost = instance.unit_cost[skus]
-    carrying = days / 365.0 * instance.holding_rate * unit_cost[None, :]
-    carrying = carrying + months * instance.storage_cost[node][:, None] * instance.volume_m3[skus][None, :]
-    orders = np.divide(flow, policy.quantity, out=np.zeros_like(flow), where=policy.quantity > 0)
-    cost = carrying * policy.average + days * (orders * order_cost + unit_cost[None, :] * policy.spoiled_per_day)
-    return policy.safety_stock, policy.quantity, cost + months * instance.stocking_cost[node][:, None]
-
-
-def _lead_times(instance: Instance, family: Family, skus: Ints, held: Ints) -> tuple[Floats, Floats]:
-    """Mean and variance (cells, B) of the lead time, through the feeders that pass goods on."""
-    node, depth = family.cells.node[held], family.cells.depth[held]
-    mean = instance.lead_time[skus][:, node]
-    variance = instance.lead_time_sd[skus][:, node] ** 2
-    for level, feeder in enumerate(routing.chains(instance.feeder[int(family.skus[0])])):
-        up = feeder[node]
-        passed = depth > level
-        mean = mean + np.where(passed, instance.lead_time[skus][:, up], 0.0)
-        variance = variance + np.where(passed, instance.lead_time_sd[skus][:, up] ** 2, 0.0)
-    return mean.T, variance.T
-
-
-def _lane_cost(instance: Instance, family: Family, skus: Ints, t: int) -> Floats:
-    """Outbound, late, damage and outage cost (S,B): four products of region maps and demand."""
-    late = routing.late_share(instance)
-    per_parcel = instance.lane_parcel_cost + late * instance.late_penalty
-    lane, other = family.primary, family.backup
-    served, backed = lane >= 0, other >= 0
-    out = served * instance.outage_days[instance.lane_node[lane]] / 365.0
-    rerouted = out * backed
-
-    def blend(per_lane: Floats) -> Floats:
-        """Cost of the primary lane, and on days of outage that of the backup instead."""
-        return per_lane[lane] * (served - rerouted) + per_lane[other] * rerouted
-
-    demand = instance.days[t] * instance.mean[skus, :, t].T
-    weighted = (
-        (blend(per_parcel), instance.parcels_per_unit[skus]),
-        (blend(instance.lane_kg_cost), instance.weight_kg[skus]),
-        (blend(instance.lane_damage), instance.unit_cost[skus]),
-        (out * ~backed, instance.lost_sale_rate * instance.unit_price[skus]),
-    )
-    return sum((by_region @ (demand * factor) for by_region, factor in weighted), start=np.zeros(()))
-
-
-def _close(instance: Instance, family: Family, skus: Ints, t: int, cost: Floats) -> None:
-    """Rule out what is not admissible: inf; a SKU that is not live has the empty set only."""
-    cost[~family.admissible[:, t]] = np.inf
-    demanded = instance.mean[skus, :, t] > 0
-    if family.unfit is not None:
-        cost[(family.unfit[:, :, t].astype(float) @ demanded.T.astype(float)) > 0] = np.inf
-    idle = ~demanded.any(axis=1)
-    cost[:, idle] = np.inf
-    cost[0] = np.where(idle, 0.0, np.inf)
-
-
-# --- pricing -------------------------------------------------------------------------------------------------------
-
-
-def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
-    """(S,B) cost of each set in period t plus the rents of all it uses."""
-    family, skus = batch.family, batch.skus
-    node = family.cells.node
-    per_safety, per_cycle, per_flow, per_stocked, per_used = _rents(instance, batch, prices, t)
-    rent = (
-        per_safety.T[node] * batch.safety[t]
-        + per_cycle.T[node] * batch.quantity[t]
-        + per_flow.T[node] * batch.flow[t]
-        + per_stocked.T[node] * family.cells.stocked[:, None]
-    )
-    if per_used is not None:
-        rent += per_used.T[node]
-    rent[-1] = 0.0
-    weight = _cost_weight(instance, skus, prices, t)
-    cost = batch.cost[t] if prices.cost else np.where(np.isinf(batch.cost[t]), np.inf, 0.0)
-    total = cost * np.maximum(weight, 1e-300) + _over_sets(family, rent)
-    for by_lane, factor in regional_rents(instance, skus, prices, t):
-        by_set = np.where(family.primary >= 0, by_lane[family.primary], 0.0)
-        total += by_set @ (instance.mean[skus, :, t] * factor[:, None]).T
-    total += _purchase_rent(instance, batch, prices, t)
-    return total
-
-
-def _cost_weight(instance: Instance, skus: Ints, prices: Prices, t: int) -> Floats:
-    weight = np.full(len(skus), prices.cost)
-    for i, limit in enumerate(instance.limits):
-        if limit.measure == "cost" and limit.periods[t]:
-            weight = weight + prices.limits[i, t] * limit.skus[skus]
-    return weight
-
-
-def _rents(
-    instance: Instance, batch: Batch, prices: Prices, t: int
-) -> tuple[Floats, Floats, Floats, Floats, Floats | None]:
-    """Rents (B,N) per unit of safety stock, order quantity, flow, stocking and use, all measures folded in."""
-    skus = batch.skus
-    shape = (len(skus), len(instance.nodes))
-    room = prices.room[:, instance.temperature[skus], t].T
-    by_measure = {
-        "volume_m3": room.copy(),
-        "value": np.broadcast_to(prices.value[:, t], shape).copy(),
-        "units": np.broadcast_to(prices.units[:, t], shape).copy(),
-        "units_per_day": np.broadcast_to(prices.flow[:, t], shape).copy(),
-        "skus": np.broadcast_to(prices.slots[:, t], shape).copy(),
-    }
-    for i, limit in enumerate(instance.limits):
-        if limit.measure in by_measure and limit.regions is None and prices.limits[i, t] != 0.0:
-            by_measure[limit.measure] += prices.limits[i, t] * np.outer(limit.skus[skus], limit.nodes)
-    volume = by_measure["volume_m3"] * instance.volume_m3[skus, None]
-    stock = by_measure["value"] * instance.unit_cost[skus, None] + by_measure["units"]
-    slots = by_measure["skus"]
-    if prices.stocked is not None:
-        slots = slots + prices.stocked[skus, :, t]
-    used = None if prices.used is None else prices.used[skus, :, t]
-    return volume + stock, volume + stock / 2.0, by_measure["units_per_day"], slots, used
-
-
-def regional_rents(instance: Instance, skus: Ints, prices: Prices, t: int) -> Iterator[tuple[Floats, Floats]]:
-    """Rents that depend on the lane used: pairs of (rent per lane (L,), parcels or units per unit of demand (B,))."""
-    if prices.lane[:, t].any():
-        yield prices.lane[:, t], instance.parcels_per_unit[skus]
-    for i, limit in enumerate(instance.limits):
-        if prices.limits[i, t] != 0.0:
-            by_lane = lane_coefficients(instance, limit)
-            if by_lane is not None:
-                share = instance.parcels_per_unit[skus] if limit.measure == "on_time_share" else np.ones(len(skus))
-                yield prices.limits[i, t] * by_lane, share * limit.skus[skus]
-
-
-def lane_coefficients(instance: Instance, limit: LimitRow) -> Floats | None:
-    """(L,) use of a limit per parcel (late parcels) or unit (units shipped) on each lane; None for other measures."""
-    regions = limit.regions
-    to = np.ones(len(instance.lane_node)) if regions is None else regions[instance.lane_region].astype(float)
-    if limit.measure == "on_time_share":
-        return routing.late_share(instance) * to
-    if limit.measure == "units_per_day" and regions is not None:
-        return limit.nodes[instance.lane_node] * to
-    return None
-
-
-def _purchase_rent(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats | float:
-    if t:
-        return 0.0
-    rent = np.zeros(len(batch.skus))
-    for i, limit in enumerate(instance.limits):
-        if limit.measure == "purchases":
-            rent = rent + prices.limits[i, 0] * limit.skus[batch.skus]
-    if not rent.any():
-        return 0.0
-    average = _over_sets(batch.family, batch.safety[0] + batch.quantity[0] / 2.0)
-    return rent * purchases(instance, batch.skus, average)
-
-
-def purchases(instance: Instance, skus: Ints, average_stock: Floats) -> Floats:
-    """Money to buy in the first period: demand plus the stock aimed at, less what is there (section 8).
-
-    average_stock (..., B) units over all nodes -> (..., B) money.
-    """
-    wanted = instance.days[0] * instance.mean[skus, :, 0].sum(axis=1) + average_stock
-    there = (instance.on_hand[skus] + instance.on_order[skus]).sum(axis=1)
-    return instance.unit_cost[skus] * np.maximum(0.0, wanted - there)
-
-
-@dataclass(frozen=True)
-class Best:
-    """The cheapest path of each SKU of a batch."""
-
-    skus: Ints  # (B,)
-    cost: Floats  # (B,) cost plus rents, change costs included; inf = no admissible path
-    path: Ints  # (B,T) set indices
-
-
-def cheapest_paths(instance: Instance, batch: Batch, prices: Prices) -> Best:
-    """Dynamic program over the subset lattice: drop nodes, then add nodes, between any two periods."""
-    reached = forward(instance, batch, prices)
-    columns = np.arange(len(batch.skus))
-    path = np.zeros((len(batch.skus), len(reached)), dtype=np.int64)
-    path[:, -1] = np.argmin(reached[-1], axis=0)
-    for t in range(len(reached) - 2, -1, -1):
-        weight = change_weight(instance, batch.skus, prices, t + 1)
-        path[:, t] = np.argmin(reached[t] + weight * change_between(instance, batch.family, path[:, t + 1]), axis=0)
-    return Best(batch.skus, reached[-1][path[:, -1], columns], path)
-
-
-def forward(instance: Instance, batch: Batch, prices: Prices) -> list[Floats]:
-    """Per period, the cheapest way (S,B) to be at each set at its end."""
-    reached = [priced(instance, batch, prices, 0) + first_change(instance, batch, prices)]
-    for t in range(1, len(instance.periods)):
-        weight = change_weight(instance, batch.skus, prices, t)
-        reached.append(priced(instance, batch, prices, t) + _sweep(instance, batch.family, reached[-1], weight))
-    return reached
-
-
-def first_change(instance: Instance, batch: Batch, prices: Prices) -> Floats | float:
-    """(S,B) change cost from the placement in force into the first period's set."""
-    if instance.in_force is None:
-        return 0.0
-    weight = change_weight(instance, batch.skus, prices, 0)
-    return weight * initial_change(instance, batch.family.sets, batch.skus)
-
-
-def initial_change(instance: Instance, sets: Bools, skus: Ints) -> Floats:
-    """(S,B) money to go from the placement in force to each set; zero when it is not known."""
-    if instance.in_force is None:
-        return np.zeros((len(sets), len(skus)))
-    before = instance.in_force[skus].astype(float)
-    common = sets.astype(float) @ before.T
-    added = sets.sum(axis=1)[:, None] - common
-    return added * instance.change_cost_in + (before.sum(axis=1)[None, :] - common) * instance.change_cost_out
-
-
-def change_weight(instance: Instance, skus: Ints, prices: Prices, t: int) -> Floats:
-    return _cost_weight(instance, skus, prices, t)
-
-
-def change_between(instance: Instance, family: Family, to: Ints) -> Floats:
-    """(S,B) change cost from every set to the SKU's set ``to`` (B,)."""
-    sets = family.sets.astype(float)
-    common = sets @ sets[to].T
-    added = sets[to].sum(axis=1)[None, :] - common
-    dropped = sets.sum(axis=1)[:, None] - common
-    return added * instance.change_cost_in + dropped * instance.change_cost_out
-
-
-def _sweep(instance: Instance, family: Family, cost: Floats, weight: Floats) -> Floats:
-    """min over S' of cost[S'] + change(S' -> S), in two sweeps over the lattice: O(sets x nodes per set)."""
-    out = cost.copy()
-    drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
-    for having, without in family.links:
-        out[without] = np.minimum(out[without], out[having] + drop)
-    for having, without in family.links:
-        out[having] = np.minimum(out[having], out[without] + add)
-    return out

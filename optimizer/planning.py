@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
 from .relief import relief_text, told
+from .settings import used_in_reading
 
 if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 Listener = Callable[["Progress"], None]
-USED_IN_READING = ("start", "period", "returns", "max_qty", "max_unpacked_mb", "accepted_outliers")  # and default_*
 
 
 def plan(case: Case, *, progress: Listener | None = None, **settings: Any) -> Plan:
@@ -120,8 +120,7 @@ def overridden(settings: Settings, values: Mapping[str, Any]) -> Settings:
     """The settings of a case that was read already, with some replaced. Raises UsageError."""
     changed = settings.with_values(**values)
     for name in values:
-        spent = name in USED_IN_READING or name.startswith("default_")
-        if spent and getattr(changed, name) != getattr(settings, name):
+        if used_in_reading(name) and getattr(changed, name) != getattr(settings, name):
             message = f"the setting {name} takes effect when a workbook is read."
             raise UsageError(message, f"Read it again: optimizer.read(path, {name}=...).")
     return changed
@@ -139,6 +138,10 @@ def no_plan(outcome: Outcome, settings: Settings) -> InfeasibleCase | NoPlanInTi
         least = f" No plan can cost less than {outcome.bound:,.0f} {settings.currency}."
         known = least if outcome.bound > -float("inf") else ""
         return NoPlanInTime(f"no plan in {settings.time_limit:g} s.{known}", "Raise --time-limit.")
+    if outcome.relief:
+        relief = relief_text(told(outcome.relief, settings.currency))
+        message = f"no plan was found among the sets of nodes that were searched: {relief}"
+        return NoPlanInTime(message, "Give this much more room, relax the limit, or lower max_nodes of the tier.")
     return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
 
 

@@ -1,0 +1,203 @@
+"""Sets under rents: what each costs with the rents of all it uses, and each SKU's cheapest path of sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import routing
+from .batches import Batch, over_sets
+from .instance import Bools, Floats, Instance, Ints, LimitRow
+from .patterns import Family
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Rents on everything a pattern uses, and the extra weight of its cost. All per unit of use, money."""
+
+    room: Floats  # (N,3,T)
+    value: Floats  # (N,T)
+    units: Floats  # (N,T)
+    flow: Floats  # (N,T)
+    slots: Floats  # (N,T)
+    lane: Floats  # (L,T) per parcel/day
+    stocked: Floats | None  # (K,N,T) on stocking the SKU at the node
+    used: Floats | None  # (K,N,T) on stocking at the node or passing through it
+    limits: Floats  # (number of limits, T), on the limit's measure; late parcels for on_time_share
+
+
+def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
+    """(S,B) cost of each set in period t plus the rents of all it uses."""
+    family, skus = batch.family, batch.skus
+    node = family.cells.node
+    per_safety, per_cycle, per_flow, per_stocked, per_used = rents(instance, batch, prices, t)
+    rent = (
+        per_safety.T[node] * batch.safety[t]
+        + per_cycle.T[node] * batch.quantity[t]
+        + per_flow.T[node] * batch.flow[t]
+        + per_stocked.T[node] * family.cells.stocked[:, None]
+    )
+    if per_used is not None:
+        rent += per_used.T[node]
+    rent[-1] = 0.0
+    weight = cost_weight(instance, skus, prices, t)
+    cost = batch.cost[t]
+    weighted = cost * weight if weight.min() > 0 else np.where(np.isfinite(cost), cost, 0.0) * weight
+    total = np.where(np.isfinite(cost), weighted, np.inf) + over_sets(family, rent)
+    for by_lane, factor in regional_rents(instance, skus, prices, t):
+        by_set = np.where(family.primary >= 0, by_lane[family.primary], 0.0)
+        total += by_set @ (instance.mean[skus, :, t] * factor[:, None]).T
+    total += _purchase_rent(instance, batch, prices, t)
+    return total
+
+
+def cost_weight(instance: Instance, skus: Ints, prices: Prices, t: int) -> Floats:
+    """(B,) weight of a SKU's own cost in period t: one plus the rents of the limits on cost."""
+    weight = np.ones(len(skus))
+    for i, limit in enumerate(instance.limits):
+        if limit.measure == "cost" and limit.periods[t]:
+            weight = weight + prices.limits[i, t] * limit.skus[skus]
+    return weight
+
+
+Rents = tuple[Floats, Floats, Floats, Floats, Floats | None]
+
+
+def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
+    """Rents (B,N) per unit of safety stock, order quantity, flow, stocking and use, all measures folded in."""
+    skus = batch.skus
+    shape = (len(skus), len(instance.nodes))
+    room = prices.room[:, instance.temperature[skus], t].T
+    by_measure = {
+        "volume_m3": room.copy(),
+        "value": np.broadcast_to(prices.value[:, t], shape).copy(),
+        "units": np.broadcast_to(prices.units[:, t], shape).copy(),
+        "units_per_day": np.broadcast_to(prices.flow[:, t], shape).copy(),
+        "skus": np.broadcast_to(prices.slots[:, t], shape).copy(),
+    }
+    for i, limit in enumerate(instance.limits):
+        if limit.measure in by_measure and limit.regions is None and prices.limits[i, t] != 0.0:
+            by_measure[limit.measure] += prices.limits[i, t] * np.outer(limit.skus[skus], limit.nodes)
+    volume = by_measure["volume_m3"] * instance.volume_m3[skus, None]
+    stock = by_measure["value"] * instance.unit_cost[skus, None] + by_measure["units"]
+    slots = by_measure["skus"]
+    if prices.stocked is not None:
+        slots = slots + prices.stocked[skus, :, t]
+    used = None if prices.used is None else prices.used[skus, :, t]
+    return volume + stock, volume + stock / 2.0, by_measure["units_per_day"], slots, used
+
+
+def regional_rents(instance: Instance, skus: Ints, prices: Prices, t: int) -> Iterator[tuple[Floats, Floats]]:
+    """Rents that depend on the lane used: pairs of (rent per lane (L,), parcels or units per unit of demand (B,))."""
+    if prices.lane[:, t].any():
+        yield prices.lane[:, t], instance.parcels_per_unit[skus]
+    for i, limit in enumerate(instance.limits):
+        if prices.limits[i, t] != 0.0:
+            by_lane = lane_coefficients(instance, limit)
+            if by_lane is not None:
+                share = instance.parcels_per_unit[skus] if limit.measure == "on_time_share" else np.ones(len(skus))
+                yield prices.limits[i, t] * by_lane, share * limit.skus[skus]
+
+
+def lane_coefficients(instance: Instance, limit: LimitRow) -> Floats | None:
+    """(L,) use of a limit per parcel (late parcels) or unit (units shipped) on each lane; None for other measures."""
+    regions = limit.regions
+    to = np.ones(len(instance.lane_node)) if regions is None else regions[instance.lane_region].astype(float)
+    if limit.measure == "on_time_share":
+        return routing.late_share(instance) * to
+    if limit.measure == "units_per_day" and regions is not None:
+        return limit.nodes[instance.lane_node] * to
+    return None
+
+
+def _purchase_rent(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats | float:
+    if t:
+        return 0.0
+    rent = np.zeros(len(batch.skus))
+    for i, limit in enumerate(instance.limits):
+        if limit.measure == "purchases":
+            rent = rent + prices.limits[i, 0] * limit.skus[batch.skus]
+    if not rent.any():
+        return 0.0
+    average = over_sets(batch.family, batch.safety[0] + batch.quantity[0] / 2.0)
+    return rent * purchases(instance, batch.skus, average)
+
+
+def purchases(instance: Instance, skus: Ints, average_stock: Floats) -> Floats:
+    """Money to buy in the first period: demand plus the stock aimed at, less what is there (section 8).
+
+    average_stock (..., B) units over all nodes -> (..., B) money.
+    """
+    wanted = instance.days[0] * instance.mean[skus, :, 0].sum(axis=1) + average_stock
+    there = (instance.on_hand[skus] + instance.on_order[skus]).sum(axis=1)
+    return instance.unit_cost[skus] * np.maximum(0.0, wanted - there)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The cheapest path of each SKU of a batch."""
+
+    skus: Ints  # (B,)
+    cost: Floats  # (B,) cost plus rents, change costs included; inf = no admissible path
+    path: Ints  # (B,T) set indices
+
+
+def cheapest_paths(instance: Instance, batch: Batch, prices: Prices) -> Best:
+    """Dynamic program over the subset lattice: drop nodes, then add nodes, between any two periods."""
+    reached = forward(instance, batch, prices)
+    columns = np.arange(len(batch.skus))
+    path = np.zeros((len(batch.skus), len(reached)), dtype=np.int64)
+    path[:, -1] = np.argmin(reached[-1], axis=0)
+    for t in range(len(reached) - 2, -1, -1):
+        weight = cost_weight(instance, batch.skus, prices, t + 1)
+        path[:, t] = np.argmin(reached[t] + weight * change_between(instance, batch.family, path[:, t + 1]), axis=0)
+    return Best(batch.skus, reached[-1][path[:, -1], columns], path)
+
+
+def forward(instance: Instance, batch: Batch, prices: Prices) -> list[Floats]:
+    """Per period, the cheapest way (S,B) to be at each set at its end."""
+    reached = [priced(instance, batch, prices, 0) + first_change(instance, batch, prices)]
+    for t in range(1, len(instance.periods)):
+        weight = cost_weight(instance, batch.skus, prices, t)
+        reached.append(priced(instance, batch, prices, t) + sweep(instance, batch.family, reached[-1], weight))
+    return reached
+
+
+def first_change(instance: Instance, batch: Batch, prices: Prices) -> Floats | float:
+    """(S,B) change cost from the placement in force into the first period's set."""
+    if instance.in_force is None:
+        return 0.0
+    weight = cost_weight(instance, batch.skus, prices, 0)
+    return weight * initial_change(instance, batch.family.sets, batch.skus)
+
+
+def initial_change(instance: Instance, sets: Bools, skus: Ints) -> Floats:
+    """(S,B) money to go from the placement in force to each set; zero when it is not known."""
+    if instance.in_force is None:
+        return np.zeros((len(sets), len(skus)))
+    before = instance.in_force[skus].astype(float)
+    common = sets.astype(float) @ before.T
+    added = sets.sum(axis=1)[:, None] - common
+    return added * instance.change_cost_in + (before.sum(axis=1)[None, :] - common) * instance.change_cost_out
+
+
+def change_between(instance: Instance, family: Family, to: Ints) -> Floats:
+    """(S,B) change cost from every set to the SKU's set ``to`` (B,)."""
+    sets = family.sets.astype(float)
+    common = sets @ sets[to].T
+    added = sets[to].sum(axis=1)[None, :] - common
+    dropped = sets.sum(axis=1)[:, None] - common
+    return added * instance.change_cost_in + dropped * instance.change_cost_out
+
+
+def sweep(instance: Instance, family: Family, cost: Floats, weight: Floats) -> Floats:
+    """min over S' of cost[S'] + change(S' -> S), in two sweeps over the lattice: O(sets x nodes per set)."""
+    out = cost.copy()
+    drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
+    for having, without in family.links:
+        out[without] = np.minimum(out[without], out[having] + drop)
+    for having, without in family.links:
+        out[having] = np.minimum(out[having], out[without] + add)
+    return out
