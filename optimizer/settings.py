@@ -167,6 +167,18 @@ RECORDS: dict[str, SettingRecord] = {
 }
 
 
+READING = ("start", "period", "returns", "max_qty", "max_unpacked_mb", "accepted_outliers")
+
+
+def used_in_reading(name: str) -> bool:
+    """The setting takes effect when a workbook is read: changing it afterwards changes nothing that was read.
+
+    >>> used_in_reading("returns"), used_in_reading("default_weight_kg"), used_in_reading("budget")
+    (True, True, False)
+    """
+    return name in READING or name.startswith("default_")
+
+
 def known(name: str) -> SettingRecord:
     """The record of a setting. Raises UsageError with the nearest name when there is none."""
     if name in RECORDS:

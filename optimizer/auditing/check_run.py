@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.errors import UsageError
-from optimizer.settings import RECORDS, Settings, parse_setting
+from optimizer.settings import RECORDS, Settings, parse_setting, used_in_reading
 
 from .facts import Floats
 from .report import Report
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 OVERRIDDEN = "--set"
 CENT = 0.01
 UNCHECKED = ("seed", "time_limit", "max_unpacked_mb")  # say how a run was done, not what the plan promises
-READING = ("start", "returns", "max_qty", "accepted_outliers", "history_from", "history_until")
 
 
 def effective_settings(lines: Mapping[str, Line]) -> dict[str, Any]:
@@ -40,8 +39,7 @@ def with_overrides(case: Case, lines: Mapping[str, Line], report: Report) -> Set
         except UsageError as fault:
             report.add("V-007", lines[name].place, value, str(fault), "Plan again.")
             continue
-        reads = name in READING or name.startswith("default_")
-        if reads and given[name] != getattr(case.settings, name):
+        if used_in_reading(name) and name not in UNCHECKED and given[name] != getattr(case.settings, name):
             what = f"the input was read with {name} = {getattr(case.settings, name)}"
             report.add("V-007", lines[name].place, value, what, "Read the input with the plan's own settings.")
     return case.settings.with_values(**given)
