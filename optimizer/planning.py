@@ -139,8 +139,8 @@ def no_plan(outcome: Outcome, settings: Settings) -> InfeasibleCase | NoPlanInTi
         known = least if outcome.bound > -float("inf") else ""
         return NoPlanInTime(f"no plan in {settings.time_limit:g} s.{known}", "Raise --time-limit.")
     if outcome.relief:
-        relief = relief_text(told(outcome.relief, settings.currency))
-        message = f"no plan was found among the sets of nodes that were searched: {relief}"
+        lack = relief_text(told(outcome.relief, settings.currency))
+        message = f"no plan was found among the sets of nodes that were searched: {lack}"
         return NoPlanInTime(message, "Give this much more room, relax the limit, or lower max_nodes of the tier.")
     return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
 
