@@ -44,7 +44,7 @@ def _imports(path: Path) -> set[str]:
 def test_shares_no_code_with_the_solver(path: Path) -> None:
     """The auditor never imports what decided or evaluated the plan, so that an error there cannot hide itself."""
     own = {name for name in _imports(path) if name.split(".")[0] in ("optimizer", "models")}
-    demand = {"optimizer.assembly", "optimizer.assembly.forecast"}
+    demand = {"optimizer.forecasting", "optimizer.forecasting.forecast"}
     assert not {name for name in own - demand if not name.startswith(ALLOWED)}
 
 
@@ -355,6 +355,17 @@ def test_demand_out_of_reach_and_a_missing_backup_are_noticed() -> None:
     assert _recomputed(ref, [True, True]).no_backup.count == 0
     cut = reference(make_case([SKU], NODES, regions, [*LANES[:3], LANES[4]]), rates([[[2.0], [3.0]]]))
     assert _recomputed(cut, [False, True]).unserved.first == [(0, 0, 0)]
+
+
+def test_a_node_that_nothing_can_reach_is_no_backup() -> None:
+    """HUB would be EAST's backup, but its feeder is closed: then nobody can ask for a second node."""
+    regions = [row | {"backup_required": True} for row in REGIONS]
+    gone = NODES[0] | {"node": "GONE", "status": "closed"}
+    cut_off = [row | {"replenished_from": "GONE"} if row["node"] == "HUB" else row for row in NODES]
+    ref = reference(make_case([SKU], [*cut_off, gone], regions, LANES), rates([[[2.0], [3.0]]]))
+    assert _recomputed(ref, [False, True, False]).no_backup.count == 0
+    fed = reference(make_case([SKU], [*cut_off, gone | {"status": "open"}], regions, LANES), rates([[[2.0], [3.0]]]))
+    assert _recomputed(fed, [False, True, False]).no_backup.count == 2
 
 
 def date_of(text: str) -> np.datetime64:

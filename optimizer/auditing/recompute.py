@@ -177,16 +177,27 @@ class Recomputation:
         self.no_backup.add(k, t, lacking)
 
     def _in_reach(self, k: Ints, t: int) -> Floats:
-        """(B, R) number of allowed nodes with a lane that carries the SKU's temperature to the region."""
+        """(B, R) number of allowed nodes, all feeders available, with a lane that carries the SKU's temperature."""
         count = np.zeros((len(k), self.regions))
         warmth = self.ref.known.goods.temperature[k]
+        able = self.ref.rules.allowed[k, :, t] & self._fed(k, t)
         for temperature in np.unique(warmth):
             table = self._table(int(temperature), 0)
             reach = np.zeros((self.nodes, self.regions))
             reach[table["node"], table["region"]] = 1.0
             rows = np.flatnonzero(warmth == temperature)
-            count[rows] = self.ref.rules.allowed[k[rows], :, t] @ reach
+            count[rows] = able[rows] @ reach
         return count
+
+    def _fed(self, k: Ints, t: int) -> Bools:
+        """(B, N) every feeder above the node is available."""
+        feeder = self.ref.sources.feeder[k]
+        open_to = self.ref.known.sites.available[:, t]
+        above, fed = feeder, np.ones(feeder.shape, dtype=bool)
+        for _ in range(self.nodes):
+            fed &= (above < 0) | open_to[above]
+            above = np.where(above < 0, -1, np.take_along_axis(feeder, np.maximum(above, 0), axis=1))
+        return fed
 
     def _lane_costs(self, k: Ints, t: int, draw: Draw, mean: Floats, backup: Ints) -> dict[str, Floats]:
         """Outbound, late, damage and outage cost at the node that ships, money in the period: (B, N) each."""
