@@ -10,10 +10,10 @@ from typing import Any
 import xlsxwriter
 
 from ..reading.sheets import SHEET, Column
+from ..writing.input_sheets import OPTIONS, note
 from .tables import Cell, Table
 
 CREATED = datetime(2026, 11, 1)  # fixed: the same tables give the same bytes
-OPTIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 INK, REQUIRED, OPTIONAL, LINE = "#FFFFFF", "#1F4E5F", "#6B97A6", "#D5DDE0"
 WRAP_AT = 14  # characters of a header before it takes a second line
 SPARE_ROWS = 500  # rows below the table in which the choices can still be picked
@@ -69,7 +69,7 @@ def _write_sheet(book: xlsxwriter.Workbook, styles: _Styles, table: Table) -> No
         style = styles.body[_style_of(column, cells)]
         sheet.set_column(position, position, _width(column, cells), style)
         sheet.write_string(0, position, column.name, styles.required if column.required else styles.optional)
-        sheet.write_comment(0, position, _note(column), {"x_scale": 1.7, "y_scale": 0.9, "author": "Nodewise"})
+        sheet.write_comment(0, position, note(column), {"x_scale": 1.7, "y_scale": 0.9, "author": "Nodewise"})
         _offer_choices(sheet, position, column, len(table.rows))
         _write_cells(sheet, position, cells, style, styles.body)
     sheet.autofilter(0, 0, max(1, len(table.rows)), len(table.columns) - 1)
@@ -121,13 +121,6 @@ def _width(column: Column, cells: list[Cell]) -> float:
     longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
     header = min(len(column.name), WRAP_AT) * 1.1 + 4.5
     return min(44.0, max(header, longest * 1.02 + 2.5, 12.5 if column.kind == "date" else 0.0))
-
-
-def _note(column: Column) -> str:
-    """What a planner needs to know to fill the column."""
-    unit = f" ({column.unit})" if column.unit else ""
-    blank = "Must be filled." if column.required else f"Blank: {column.when_blank}."
-    return f"{column.meaning[:1].upper()}{column.meaning[1:]}{unit}.\nExpected: {column.expectation}.\n{blank}"
 
 
 def _offer_choices(sheet: Any, position: int, column: Column, rows: int) -> None:
