@@ -165,3 +165,11 @@ def test_outliers_and_their_acceptance(tmp_path: Path) -> None:
     told = {(f.place, f.severity) for f in findings(path) if f.code == "D-027"}
     assert told == {("SKUs!E10", "error"), ("SKUs!E9", "warning")}
     assert not [f for f in findings(path, accepted_outliers="SKUs!E10, SKUs!E9") if f.code == "D-027"]
+
+
+def test_a_least_cost_is_refused(tmp_path: Path) -> None:
+    """A floor under the cost would reward waste: the sense of such a limit is refused at its own cell."""
+    book = good()
+    book["Limits"][1][1:3] = ["cost", "min"]
+    found = [f for f in findings(save(tmp_path / "book.xlsx", book)) if f.severity == ERROR]
+    assert [(f.code, f.place) for f in found] == [("B-016", "Limits!C2")]

@@ -83,6 +83,8 @@ def misfits(case: Case, places: Places) -> Iterator[Hit]:
                 yield Hit(places.cell("Limits", name, row), str(limit[name]), said)
         if measure == "purchases" and limit["period"] not in (None, first):
             yield Hit(places.cell("Limits", "period", row), limit["period"], f"purchases are those of {first} only")
+        if measure == "cost" and limit["sense"] == "min":
+            yield Hit(places.cell("Limits", "sense", row), "min", "a plan is not made to cost more; cost has a max only")
         if measure == "on_time_share" and limit["amount"] > 1:
             yield Hit(places.cell("Limits", "amount", row), f"{limit['amount']:g}", "a share is at most 1")
 
