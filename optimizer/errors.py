@@ -1,6 +1,6 @@
 """What can go wrong, each with its own exit code, and the finding: one sentence about one place in the data."""
 
-# ruff: noqa: N818  (the names say what happened, and end in what they are)
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -109,9 +109,7 @@ def named(bite: Bite) -> str:
 
 def case(bite: Bite) -> Any:
     """The bite as a parameter of a test."""
-    least_cost = (bite.measure, bite.sense) == ("cost", "min")
-    reason = "pricing of a path whose cost weighs negative: remove this mark with the repair of models/patterns.py"
-    return pytest.param(bite, id=named(bite), marks=[pytest.mark.xfail(reason=reason)] if least_cost else [])
+    return pytest.param(bite, id=named(bite))
 
 
 CASES = [case(bite) for bite in BITES]

@@ -84,7 +84,7 @@ def misfits(case: Case, places: Places) -> Iterator[Hit]:
         if measure == "purchases" and limit["period"] not in (None, first):
             yield Hit(places.cell("Limits", "period", row), limit["period"], f"purchases are those of {first} only")
         if measure == "cost" and limit["sense"] == "min":
-            yield Hit(places.cell("Limits", "sense", row), "min", "a plan is not made to cost more; cost has a max only")
+            yield Hit(places.cell("Limits", "sense", row), "min", "no plan is made to cost more: max only")
         if measure == "on_time_share" and limit["amount"] > 1:
             yield Hit(places.cell("Limits", "amount", row), f"{limit['amount']:g}", "a share is at most 1")
 

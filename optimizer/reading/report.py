@@ -21,7 +21,7 @@ class Fault:
     severity: str = "error"
 
 
-class Reject(Exception):  # noqa: N818
+class Reject(Exception):
     """Raised by a parser: the value cannot be used."""
 
     def __init__(self, code: str, expectation: str, remedy: str = "") -> None:
