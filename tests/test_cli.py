@@ -352,6 +352,15 @@ def listen(monkeypatch: pytest.MonkeyPatch, hear: Callable[[Progress], None]) ->
     monkeypatch.setattr(console.Talk, "progress", progress)
 
 
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """SIGINT as a terminal delivers it: a shell starts jobs in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("foreground")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_the_best_plan(
     number: signal.Signals, code: int, brand: Path, published: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
@@ -373,6 +382,7 @@ def test_a_signal_keeps_the_best_plan(
     assert untouched(published)
 
 
+@pytest.mark.usefixtures("foreground")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_before_the_first_plan_leaves_nothing(
     number: signal.Signals, code: int, brand: Path, published: Path, monkeypatch: pytest.MonkeyPatch

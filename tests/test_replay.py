@@ -233,8 +233,8 @@ def test_the_command_writes_six_sheets_and_one_json_line(written: Path, capsys: 
     answer = json.loads(printed.splitlines()[-1])
     assert code == 0
     assert "promised" in printed
-    assert pd.ExcelFile(out, engine="calamine").sheet_names == ["Summary", "Tiers", "Nodes", "Regions", "SKUs", "Days"]
-    days = pd.read_excel(out, sheet_name="Days", engine="calamine")
+    assert pd.ExcelFile(out, engine="openpyxl").sheet_names == ["Summary", "Tiers", "Nodes", "Regions", "SKUs", "Days"]
+    days = pd.read_excel(out, sheet_name="Days", engine="openpyxl")
     assert days["ordered"].sum() == answer["service"]["units ordered"]["replay"]
     assert answer["status"] == "replayed"
     assert len(days) == 31
