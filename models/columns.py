@@ -114,6 +114,13 @@ def _by_lane(instance: Instance, family: Family, skus: Ints, path: Ints, lanes_m
     return lanes, np.where(lanes >= 0, instance.mean[skus], 0.0)
 
 
+def _at(names: tuple[str, ...], name: str, what: str) -> int:
+    """Position of a name. Raises KeyError that says which name is unknown."""
+    if name not in names:
+        raise KeyError(f'a constraint speaks of {what} "{name}", which the case does not have')
+    return names.index(name)
+
+
 class Rows:
     """Where each usage variable of the compiled network stands, and the entries of columns in those rows.
 
@@ -144,15 +151,17 @@ class Rows:
         if name == "limit_use":
             self.limit[index] = row
         elif name == "lane_parcels":
-            self.lane[index[0], case.periods.index(index[1])] = row
+            self.lane[index[0], _at(case.periods, index[1], "period")] = row
         elif name == "volume":
             node, temperature, period = index
-            self.room[case.nodes.index(node), TEMPERATURES.index(temperature), case.periods.index(period)] = row
+            of_room = _at(case.nodes, node, "node"), TEMPERATURES.index(temperature)
+            self.room[(*of_room, _at(case.periods, period, "period"))] = row
         elif name == "stocked":
             sku, node, period = index
-            self.stocked[case.skus.index(sku), case.nodes.index(node), case.periods.index(period)] = row
+            of_sku = _at(case.skus, sku, "SKU"), _at(case.nodes, node, "node")
+            self.stocked[(*of_sku, _at(case.periods, period, "period"))] = row
         else:
-            self.by_node[name][case.nodes.index(index[0]), case.periods.index(index[1])] = row
+            self.by_node[name][_at(case.nodes, index[0], "node"), _at(case.periods, index[1], "period")] = row
 
     def prices(self, rent: Floats, links: Floats | None) -> pricing.Prices:
         """Rents per definition row (D,) and link rents (K,N,T) as the pricing takes them."""

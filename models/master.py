@@ -102,6 +102,24 @@ def closed_nodes(instance: Instance, fixings: Fixings) -> Bools:
     return out
 
 
+def short_rows(compiled: Compiled) -> tuple[tuple[str, float], ...]:
+    """Constraints of the network program that cannot all hold, and the least amounts by which they fail together."""
+    solver = new_solver()
+    load(compiled, solver, np.zeros(len(compiled.cost)))
+    count = len(compiled.row_lower)
+    side = np.where(np.isfinite(compiled.row_lower), compiled.row_lower, compiled.row_upper)
+    rows, sign = np.tile(np.arange(count), 2), np.repeat([1.0, -1.0], count)
+    matrix = sp.csc_matrix((sign, (rows, np.arange(2 * count))), (count, 2 * count))
+    price = np.tile(1.0 / np.maximum(1.0, np.abs(side)), 2)
+    add_columns(solver, price, np.zeros(2 * count), np.full(2 * count, INFINITY), matrix)
+    checked(solver.run(), "run")
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return ()
+    slack = np.array(solver.getSolution().col_value)[len(compiled.cost) :]
+    amount = slack[:count] + slack[count:]
+    return tuple((compiled.constraints[row], float(amount[row])) for row in np.flatnonzero(amount > 1e-6))
+
+
 @dataclass(frozen=True)
 class Duals:
     """Rents of a solved master LP."""
@@ -265,7 +283,7 @@ class Master:
         if status == highspy.HighsModelStatus.kTimeLimit:
             return False
         if status == highspy.HighsModelStatus.kInfeasible:
-            raise Contradiction
+            raise Contradiction(short_rows(self.compiled))
         if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             if central:
                 return self.solve(seconds, central=False)

@@ -50,15 +50,17 @@ def named_relief(instance: Instance, rows: Rows, slack: Floats, scale: Floats) -
 
 def contradiction_relief(instance: Instance, failure: Contradiction) -> tuple[Relief, ...]:
     """Relief lines of network constraints that fail whatever is stocked."""
-    rows = failure.rows or (("nodes", 0.0),)
-    return tuple(Relief(*_named(instance, name), amount, "nodes") for name, amount in rows)
+    if not failure.rows:
+        return (Relief("nodes", "", "", 0.0, "the constraints on nodes contradict each other"),)
+    return tuple(_contradicted(instance, name, amount) for name, amount in failure.rows)
 
 
-def _named(instance: Instance, constraint: str) -> tuple[str, str, str]:
+def _contradicted(instance: Instance, constraint: str, amount: float) -> Relief:
     match = re.fullmatch(r"limit_holds\[(\d+),(\d+)\]", constraint)
     if match is None:
-        return constraint, "", ""
-    return instance.limits[int(match[1])].name, "", instance.periods[int(match[2])]
+        return Relief(constraint, "", "", amount, "units of its left side")
+    limit = instance.limits[int(match[1])]
+    return Relief(limit.name, "", instance.periods[int(match[2])], amount, UNITS[limit.measure])
 
 
 def _lines(instance: Instance, rows: Rows) -> Iterator[tuple[int, _Line]]:

@@ -133,3 +133,21 @@ def test_the_package_keeps_its_functions(tmp_path: Path) -> None:
     assert optimizer.plan is optimizer.planning.plan
     with pytest.raises(AttributeError, match="no attribute 'plam'"):
         optimizer.plam  # noqa: B018
+
+
+def test_an_analysts_impossible_constraint_is_named(case: optimizer.Case) -> None:
+    """Nodes that are always open cannot be kept to none: the answer names the constraint and by how much it fails."""
+    planner = optimizer.Planner(case)
+    model = planner.model
+    model.none_open = pyo.Constraint(model.PERIODS, rule=lambda m, t: sum(m.open[n, t] for n in m.NODES) <= -1)
+    with pytest.raises(errors.InfeasibleCase, match="none_open"):
+        planner.solve()
+
+
+def test_an_unknown_key_of_stocked_is_named(case: optimizer.Case) -> None:
+    """A period that the plan does not have is told by its name, not by a position."""
+    planner = optimizer.Planner(case)
+    instance = planner.instance
+    planner.model.odd = pyo.Constraint(expr=planner.model.stocked[instance.skus[0], instance.nodes[0], "2099-01"] <= 0)
+    with pytest.raises(KeyError, match="2099-01"):
+        planner.solve()
