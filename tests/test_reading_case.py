@@ -306,6 +306,20 @@ def test_several_names_in_a_filter(tmp_path: Path) -> None:
     assert case.limits.loc[0, "sku"] == "TEA, MUG-1"
 
 
+@pytest.mark.parametrize(("sheet", "key"), [("Limits", {0: "second"}), ("Demand", {1: "S"})])
+def test_a_period_beside_blank_periods_leaves_them_blank(tmp_path: Path, sheet: str, key: dict[int, str]) -> None:
+    """A period named in one row leaves None, not NaN, in the others: they hold in every period."""
+    sheets = good()
+    period = sheets[sheet][0].index("period")
+    every, one = list(sheets[sheet][1]), list(sheets[sheet][1])
+    every[period], one[period] = None, "2026-12"
+    for column, name in key.items():
+        one[column] = name
+    sheets[sheet][1:] = [every, one]
+    case = read(save(tmp_path / "book.xlsx", sheets))
+    assert case.table(sheet)["period"].tolist() == [None, "2026-12"]
+
+
 def test_a_period_typed_as_a_date_is_its_label(tmp_path: Path) -> None:
     """Excel turns 2026-12 into the date 2026-12-01: it still means that period."""
     sheets = good()

@@ -46,12 +46,14 @@ def _series(column: Column, values: Sequence[Any], settings: Settings) -> pd.Ser
 
 def tables(typed: Mapping[str, Typed], settings: Settings, report: Report) -> dict[str, pd.DataFrame]:
     """Every table of a case but the orders."""
+    import pandas as pd
+
     out = {name.casefold(): frame(table, settings) for name, table in typed.items()}
     _prices(out["skus"], settings)
     out["tiers"] = _tiers(typed["Tiers"], out["tiers"])
     for name in ("limits", "demand"):
-        out[name]["period"] = [_label(text, settings) for text in out[name]["period"]]
-        out[name]["period"] = out[name]["period"].astype(object)
+        labels = [_label(text, settings) for text in out[name]["period"]]
+        out[name]["period"] = pd.Series(labels, dtype=object)  # a list that holds texts would turn None into NaN
     out["lanes"] = _lanes(typed["Lanes"], out, settings, report)
     return out
 
