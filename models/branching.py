@@ -12,7 +12,7 @@ from .generation import Generation, Infeasible
 from .instance import Floats
 from .master import Fixings
 from .network import Contradiction
-from .rounding import open_values
+from .problem import open_values
 
 FRACTION = 1e-5  # an opening this close to 0 or 1 counts as decided
 

@@ -13,12 +13,14 @@ from .catalogue import Catalogue, NoPath
 from .columns import Rows
 from .generation import Clock, Generation, Infeasible, OutOfTime
 from .instance import Floats, Instance
+from .integer_program import IntegerProgram
 from .master import Fixings
 from .network import Contradiction
 from .network_bound import NetworkBound
 from .outcome import Outcome, Progress, Relief
+from .problem import Problem, usage_most
 from .relief import contradiction_relief, named_relief, rents_by_name
-from .rounding import Problem, Rounded
+from .rounding import Rounded
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
@@ -186,7 +188,7 @@ class Search:
     def _root(self, problem: Problem) -> None:
         """The bound, from rents that a sample of the SKUs found first where there are many."""
         catalogue = problem.catalogue
-        most = rounding.usage_most(catalogue, problem.fixed_use)
+        most = usage_most(catalogue, problem.fixed_use)
         network_bound = NetworkBound(self.instance, problem.compiled, problem.rows, most, self.seed)
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
@@ -270,7 +272,7 @@ class Search:
 
     def _integer_relief(self, problem: Problem, generation: Generation) -> tuple[Relief, ...]:
         """What whole patterns lack where fractions of them would fit."""
-        program = rounding.IntegerProgram(problem, None, generation.master.pool, elastic=True)
+        program = IntegerProgram(problem, None, generation.master.pool, elastic=True)
         program.solve(min(60.0, self.clock.left), 1e-6)
         if not program.found:
             return (Relief("nodes", "", "", 0.0, "no choice of open nodes lets every SKU be stocked"),)

@@ -15,8 +15,8 @@ from .master import Duals, Fixings, Master, closed_nodes, fix_openings
 from .network_bound import NetworkBound
 from .outcome import Relief
 from .pricing import Prices
+from .problem import Problem, violated_links
 from .relief import named_relief
-from .rounding import Problem, violated_links
 
 PATIENCE = 3  # rounds of central rents without a better bound before the master is solved to a vertex
 CENTRAL_ABOVE = 150  # SKUs beyond which rents come from the centre of the master's optimal face: far fewer rounds

@@ -1,0 +1,112 @@
+"""One instance compiled: what bound and rounding both need to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .batches import Batch
+from .catalogue import Catalogue
+from .columns import Columns, Rows
+from .instance import Floats, Instance, Ints, summed
+from .master import Master
+from .network import Compiled
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One instance compiled: what bound and rounding both need."""
+
+    instance: Instance
+    compiled: Compiled
+    rows: Rows
+    catalogue: Catalogue
+    fixed_cost: float
+    fixed_use: Floats  # (D,)
+    seed: int
+
+
+def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
+    """(D,) an upper bound on each usage variable: every SKU uses the most it ever could."""
+    instance, rows = catalogue.instance, catalogue.rows
+    most = fixed_use.copy()
+    for batch in catalogue.batches:
+        row, _, use = rows.entries(_extreme(instance, batch))
+        most = most + summed(row, np.abs(use), len(rows))
+    largest = instance.mean * np.maximum(1.0, instance.parcels_per_unit)[:, None, None]
+    shipped = float(largest.sum(axis=(0, 1)).max(initial=0.0))
+    regional = np.zeros(len(rows), dtype=bool)
+    regional[rows.lane[rows.lane >= 0]] = True
+    for i, limit in enumerate(instance.limits):
+        if limit.measure == "on_time_share" or limit.regions is not None:
+            regional[rows.limit[i][rows.limit[i] >= 0]] = True
+    return np.where(regional, shipped, most) * (1.0 + 1e-9) + 1e-9
+
+
+def _extreme(instance: Instance, batch: Batch) -> Columns:
+    """A column per SKU that uses, at every node and period, the most of any set."""
+    cells, count = batch.family.cells, len(batch.skus)
+    periods, nodes = len(instance.periods), len(instance.nodes)
+    flow, safety, quantity = (np.zeros((periods, nodes, count)) for _ in range(3))
+    for n in np.unique(cells.node[:-1]):
+        of = np.flatnonzero(cells.node[:-1] == n)
+        for out, values in ((flow, batch.flow), (safety, batch.safety), (quantity, batch.quantity)):
+            out[:, n] = values[:, of].max(axis=1)
+    t, n, column = (x.ravel() for x in np.indices(flow.shape))
+    finite = np.where(np.isfinite(batch.cost), np.abs(batch.cost), 0.0).max(axis=1).T
+    change = (instance.change_cost_in + instance.change_cost_out) * nodes
+    held = (safety[0] + quantity[0] / 2.0).sum(axis=0)
+    wanted = instance.days[0] * instance.mean[batch.skus, :, 0].sum(axis=1) + held
+    return Columns(
+        sku=batch.skus,
+        path=np.zeros((count, periods, 0), dtype=np.uint8),
+        cost=finite.sum(axis=1),
+        period_cost=finite + change,
+        purchases=instance.unit_cost[batch.skus] * wanted,
+        by_lane=(np.zeros((count, 0, periods), dtype=np.int64), np.zeros((count, 0, periods))),
+        column=column,
+        period=t,
+        node=n,
+        stocked=np.ones(len(t)),
+        flow=flow.ravel(),
+        safety=safety.ravel(),
+        quantity=quantity.ravel(),
+    )
+
+
+def candidate_uses(instance: Instance, columns: Columns) -> tuple[Ints, Ints, Ints]:
+    """(column, node, period) wherever a column stocks at, or passes through, a candidate node."""
+    on = np.flatnonzero(instance.candidate[columns.node])
+    return columns.column[on], columns.node[on], columns.period[on]
+
+
+def violated_links(instance: Instance, master: Master, tolerance: float = 1e-4) -> list[tuple[int, int, int]]:
+    """(sku, node, period) where the LP uses a candidate node more than it opens it, worst first."""
+    pool = master.pool
+    if pool is None or not instance.candidate.any():
+        return []
+    values = master.values()
+    column, node, period = candidate_uses(instance, pool)
+    weight = values[master.pool_column[column]]
+    _, nodes, _, periods = instance.shape
+    code, inverse = np.unique((pool.sku[column] * nodes + node) * periods + period, return_inverse=True)
+    used = summed(inverse.ravel(), weight, len(code)) if len(code) else np.zeros(0)
+    n, t = code // periods % nodes, code % periods
+    over = used - open_values(instance, master.compiled, values)[n, t]
+    worst = np.flatnonzero(over > tolerance)
+    worst = worst[np.argsort(-over[worst], kind="stable")]
+    known = set(master.links)
+    keys = [(int(c // periods // nodes), int(c // periods % nodes), int(c % periods)) for c in code[worst]]
+    return [key for key in keys if key not in known]
+
+
+def open_values(instance: Instance, compiled: Compiled, values: Floats) -> Floats:
+    """(N,T) value of open; 1 where a node is open anyway, 0 where it is not available."""
+    out = (instance.available & ~instance.candidate[:, None]).astype(float)
+    for n in np.flatnonzero(instance.candidate):
+        for t, period in enumerate(instance.periods):
+            column = compiled.column.get(("open", (instance.nodes[n], period)))
+            if column is not None:
+                out[n, t] = values[column]
+    return out
