@@ -175,12 +175,14 @@ def replay_plan(
 
 def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
     """Kind of file the plan belongs in ('' = the plan itself), and the error that says why it is not published."""
+    from .tables.summary import gap_words
+
     if made.status == "interrupted":
-        known = f"stopped; the best plan so far is at most {made.gap:.2%} above the best possible."
+        known = f"stopped with a plan. {gap_words(made.gap)}."
         return "interim", Terminated(known) if stop.terminated else Interrupted(known)
     accepted = made.case.settings.accept_gap
     if made.gap > accepted:
-        message = f"the plan may be {made.gap:.2%} above the best possible; accepted are {accepted:.2%}."
+        message = f"the gap is wider than the accepted {accepted:.2%}. {gap_words(made.gap)}."
         return "review", GapTooWide(message, "Review it, raise --time-limit, or raise --accept-gap.")
     return "", None
 

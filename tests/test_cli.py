@@ -21,6 +21,7 @@ from models.outcome import Progress
 from optimizer import console, files
 from optimizer.cli import main
 from optimizer.errors import Finding
+from optimizer.tables.summary import gap_words
 
 from . import small
 from .imports import ROOT
@@ -378,6 +379,7 @@ def test_a_signal_keeps_the_best_plan(
     answer = last_line(capsys.readouterr().out)
     assert sent
     assert (answer["stop_reason"], answer["exit_code"], answer["published"]) == ("interrupted", code, False)
+    assert answer["message"].startswith(f"stopped with a plan. {gap_words(answer['gap'])}.")
     assert beside(published) == {"plan.interim.xlsx"}
     assert untouched(published)
 
