@@ -14,6 +14,7 @@ from .instance import Bools, Floats, Instance, Ints
 from .network import Compiled, Contradiction
 
 INFINITY = highspy.kHighsInf
+DUAL, PRIMAL = 1, 4  # simplex strategies of HiGHS
 
 Fixings = dict[tuple[int, int], int]  # (node, period) -> open (1) or closed (0)
 
@@ -160,6 +161,7 @@ class Master:
         self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pool column
         self.known: set[tuple[int, bytes]] = set()
         self.links: list[tuple[int, int, int]] = []
+        self.rows_are_new = True  # new rows leave the last basis dual feasible, new columns leave it primal feasible
         self.slack = np.zeros(0, dtype=np.int64)
         self.slack_row = np.zeros(0, dtype=np.int64)
 
@@ -266,6 +268,7 @@ class Master:
         first = self.height
         add_rows(self.solver, np.full(len(keys), -INFINITY), np.zeros(len(keys)), matrix)
         self.links += keys
+        self.rows_are_new = True
         self._append_slack(first + np.arange(len(keys)), -np.ones(len(keys)), np.full(len(keys), price))
 
     def solve(self, seconds: float, central: bool) -> bool:
@@ -274,7 +277,8 @@ class Master:
         Central rents come from the interior point method without crossover (Gondzio, Gonzalez-Brevis & Munari 2013).
         Raises SolverFailure, Contradiction.
         """
-        options = {"solver": "ipm", "run_crossover": "off"} if central else {"solver": "simplex"}
+        simplex = {"solver": "simplex", "simplex_strategy": DUAL if self.rows_are_new else PRIMAL}
+        options = {"solver": "ipm", "run_crossover": "off"} if central else simplex
         for name, value in options.items():
             checked(self.solver.setOptionValue(name, value), name)
         checked(self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01)), "time limit")
@@ -288,6 +292,7 @@ class Master:
             if central:
                 return self.solve(seconds, central=False)
             raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
+        self.rows_are_new = False
         return True
 
     def duals(self) -> Duals:
