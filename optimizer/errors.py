@@ -1,6 +1,5 @@
 """What can go wrong, each with its own exit code, and the finding: one sentence about one place in the data."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -29,7 +28,8 @@ class Finding:
     def __str__(self) -> str:
         seen = f' is "{self.value}"' if self.value else ""
         advice = f" {self.remedy}" if self.remedy else ""
-        return f"{self.code} {self.place}{seen}: {self.expectation}.{advice}"
+        end = "" if self.expectation.endswith("?") else "."
+        return f"{self.code} {self.place}{seen}: {self.expectation}{end}{advice}"
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

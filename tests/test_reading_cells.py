@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from optimizer.errors import Finding
+
 from .reading_books import broken, day, findings, good, read_good, save
 
 ERROR, WARNING, REPAIR = "error", "warning", "repair"
@@ -173,3 +175,15 @@ def test_a_least_cost_is_refused(tmp_path: Path) -> None:
     book["Limits"][1][1:3] = ["cost", "min"]
     found = [f for f in findings(save(tmp_path / "book.xlsx", book)) if f.severity == ERROR]
     assert [(f.code, f.place) for f in found] == [("B-016", "Limits!C2")]
+
+
+def test_a_wrong_word_is_told_with_the_nearest_choice(tmp_path: Path) -> None:
+    """The choices are listed once, the likeliest is offered, and a question keeps its own mark."""
+    sheets = good()
+    sheets["Limits"][1][1] = "valeu"
+    told = [str(finding) for finding in findings(save(tmp_path / "book.xlsx", sheets)) if finding.code == "D-030"]
+    assert len(told) == 1
+    assert told[0].endswith('purchases. Did you mean "value"?')
+    assert told[0].count("on_time_share") == 1
+    asked = Finding("S-002", "error", "Region", "", 'did you mean "Regions"?', "Rename it.")
+    assert str(asked) == 'S-002 Region: did you mean "Regions"? Rename it.'

@@ -14,6 +14,7 @@ from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
+from ..errors import nearest
 from .report import Fault, Reject
 from .sheets import Column
 
@@ -128,7 +129,8 @@ def _choice(column: Column, value: Any, number_format: str) -> Parsed:
     by_fold = {fold(choice): choice for choice in column.choices}
     word = by_fold.get(fold(str(value)))
     if word is None:
-        raise Reject("D-030", f"expected {column.expectation}", f"Choose {column.expectation}.")
+        close = nearest(str(value), column.choices)
+        raise Reject("D-030", f"expected {column.expectation}", f'Did you mean "{close}"?' if close else "Choose one.")
     return word, None
 
 
