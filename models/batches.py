@@ -5,7 +5,6 @@ Arrays are laid out (set or cell, SKU): a row is one contiguous strip of SKUs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +26,6 @@ class Batch:
     flow: Floats  # (T,C,B) units/day
     safety: Floats  # (T,C,B) units
     quantity: Floats  # (T,C,B) units
-
-
-def batches(instance: Instance, family: Family, size: int, dtype: type = np.float64) -> Iterator[Batch]:
-    """Evaluate a family, ``size`` SKUs at a time."""
-    for at in range(0, len(family.skus), size):
-        yield evaluate_batch(instance, family, family.skus[at : at + size], dtype)
 
 
 def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type = np.float64) -> Batch:

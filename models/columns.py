@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from . import pricing
@@ -162,6 +163,11 @@ class Rows:
             self.stocked[(*of_sku, _at(case.periods, period, "period"))] = row
         else:
             self.by_node[name][_at(case.nodes, index[0], "node"), _at(case.periods, index[1], "period")] = row
+
+    def definitions(self, width: int) -> sp.csr_matrix:
+        """(D,width) one 1 per row, at the usage variable it defines: the left sides before any column is added."""
+        every = np.arange(len(self))
+        return sp.csr_matrix((np.ones(len(self)), (every, self.network_column)), (len(self), width))
 
     def prices(self, rent: Floats, links: Floats | None) -> pricing.Prices:
         """Rents per definition row (D,) and link rents (K,N,T) as the pricing takes them."""

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from .columns import Columns
 from .instance import Floats, Ints
-from .master import INFINITY, add_columns, add_rows, checked, load, new_solver
+from .master import INFINITY, add_columns, add_rows, add_slack_columns, checked, load, new_solver
 from .problem import Problem, candidate_uses
 
 
@@ -22,11 +22,8 @@ class IntegerProgram:
         load(compiled, self.solver)
         self._keep_whole(compiled.integer)
         use = problem.fixed_use + (0.0 if given is None else problem.catalogue.use(given))
-        definition = sp.csr_matrix(
-            (np.ones(len(rows)), (np.arange(len(rows)), rows.network_column)), (len(rows), len(compiled.cost))
-        )
         self.first = len(compiled.row_lower)
-        add_rows(self.solver, use, use, definition)
+        add_rows(self.solver, use, use, rows.definitions(len(compiled.cost)))
         self.given_cost = problem.fixed_cost + (0.0 if given is None else float(given.cost.sum()))
         if given is not None:
             _, node, period = candidate_uses(instance, given)
@@ -50,15 +47,12 @@ class IntegerProgram:
 
     def _add_slack(self, use: Floats) -> None:
         """Slack at a price of one per share of today's use: the objective becomes the relief alone."""
-        count, height = len(use), int(self.solver.getNumRow())
         zeros = np.zeros(len(self.problem.compiled.cost))
         every = np.arange(len(zeros), dtype=np.int32)
         self.solver.changeColsCost(len(zeros), every, zeros)
-        rows = self.first + np.tile(np.arange(count), 2)
-        sign = np.repeat([1.0, -1.0], count)
-        matrix = sp.csc_matrix((sign, (rows, np.arange(2 * count))), (height, 2 * count))
-        price = np.tile(1.0 / np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1.0)), 2)
-        add_columns(self.solver, price, np.zeros(2 * count), np.full(2 * count, INFINITY), matrix)
+        rows = self.first + np.arange(len(use))
+        price = 1.0 / np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1.0))
+        add_slack_columns(self.solver, np.tile(rows, 2), np.repeat([1.0, -1.0], len(use)), np.tile(price, 2))
 
     def _add_choice(self, choice: Columns) -> None:
         instance = self.problem.instance

@@ -72,6 +72,13 @@ def add_columns(solver: Any, cost: Floats, lower: Floats, upper: Floats, matrix:
     )  # fmt: skip
 
 
+def add_slack_columns(solver: Any, rows: Ints, sign: Floats, price: Floats) -> None:
+    """Append a column per entry of ``rows``: coefficient ``sign`` there, cost ``price``, no upper bound."""
+    count = len(rows)
+    matrix = sp.csc_matrix((sign, (rows, np.arange(count))), (int(solver.getNumRow()), count))
+    add_columns(solver, price, np.zeros(count), np.full(count, INFINITY), matrix)
+
+
 def add_rows(solver: Any, lower: Floats, upper: Floats, matrix: sp.csr_matrix) -> None:
     """Append rows given as a sparse matrix over the columns of the solver's program."""
     matrix.sum_duplicates()
@@ -109,10 +116,8 @@ def short_rows(compiled: Compiled) -> tuple[tuple[str, float], ...]:
     load(compiled, solver, np.zeros(len(compiled.cost)))
     count = len(compiled.row_lower)
     side = np.where(np.isfinite(compiled.row_lower), compiled.row_lower, compiled.row_upper)
-    rows, sign = np.tile(np.arange(count), 2), np.repeat([1.0, -1.0], count)
-    matrix = sp.csc_matrix((sign, (rows, np.arange(2 * count))), (count, 2 * count))
-    price = np.tile(1.0 / np.maximum(1.0, np.abs(side)), 2)
-    add_columns(solver, price, np.zeros(2 * count), np.full(2 * count, INFINITY), matrix)
+    price = 1.0 / np.maximum(1.0, np.abs(side))
+    add_slack_columns(solver, np.tile(np.arange(count), 2), np.repeat([1.0, -1.0], count), np.tile(price, 2))
     checked(solver.run(), "run")
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return ()
@@ -152,10 +157,7 @@ class Master:
         self.first_definition = len(compiled.row_lower)
         self.first_sku = self.first_definition + len(rows)
         self.first_link = self.first_sku + len(skus)
-        definition = sp.csr_matrix(
-            (np.ones(len(rows)), (np.arange(len(rows)), rows.network_column)), (len(rows), len(compiled.cost))
-        )
-        add_rows(self.solver, fixed_use, fixed_use, definition)
+        add_rows(self.solver, fixed_use, fixed_use, rows.definitions(len(compiled.cost)))
         add_rows(self.solver, np.ones(len(skus)), np.ones(len(skus)), sp.csr_matrix((len(skus), len(compiled.cost))))
         self.pool: Columns | None = None
         self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pool column
@@ -177,17 +179,13 @@ class Master:
 
     def add_slack(self, price: Floats) -> None:
         """Two slack columns per definition row at ``price`` (D,) money per unit."""
-        count = len(price)
-        rows = self.first_definition + np.tile(np.arange(count), 2)
-        sign = np.repeat([1.0, -1.0], count)
-        self._append_slack(rows, sign, np.tile(price, 2))
+        rows = self.first_definition + np.arange(len(price))
+        self._append_slack(np.tile(rows, 2), np.repeat([1.0, -1.0], len(price)), np.tile(price, 2))
 
     def _append_slack(self, rows: Ints, sign: Floats, price: Floats) -> None:
-        at = self.width
-        matrix = sp.csc_matrix((sign, (rows, np.arange(len(rows)))), (self.height, len(rows)))
-        add_columns(self.solver, price, np.zeros(len(rows)), np.full(len(rows), INFINITY), matrix)
-        self.slack = np.append(self.slack, at + np.arange(len(rows)))
+        self.slack = np.append(self.slack, self.width + np.arange(len(rows)))
         self.slack_row = np.append(self.slack_row, rows)
+        add_slack_columns(self.solver, rows, sign, price)
 
     def add(self, columns: Columns) -> int:
         """Append the columns that are not there yet; returns their number."""
@@ -215,7 +213,7 @@ class Master:
     def _matrix(self, columns: Columns) -> sp.csc_matrix:
         row, column, use = self.rows.entries(columns)
         every = np.arange(len(columns))
-        link_row, link_column = self._link_entries(columns)
+        link_row, link_column = self._linked(self.links, columns)
         of_sku = self.position[columns.sku]
         use = self.weight[of_sku[column]] * use
         rows = [self.first_definition + row, self.first_sku + of_sku, self.first_link + link_row]
@@ -227,10 +225,11 @@ class Master:
             (self.height, len(columns)),
         )
 
-    def _link_entries(self, columns: Columns) -> tuple[Ints, Ints]:
-        if not self.links:
+    def _linked(self, keys: list[tuple[int, int, int]], columns: Columns) -> tuple[Ints, Ints]:
+        """(position in ``keys``, column) wherever a column uses the SKU, node and period of a key."""
+        if not keys:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        codes = self._code(*np.array(self.links).T)
+        codes = self._code(*np.array(keys).T)
         order = np.argsort(codes)
         mine = self._code(columns.sku[columns.column], columns.node, columns.period)
         at = np.minimum(np.searchsorted(codes[order], mine), len(codes) - 1)
@@ -245,11 +244,7 @@ class Master:
         """Rows ``sum of columns of the SKU that use n in t <= open[n,t]`` with slack at ``price``."""
         pool = self.pool
         assert pool is not None
-        codes = self._code(*np.array(keys).T)
-        order = np.argsort(codes)
-        mine = self._code(pool.sku[pool.column], pool.node, pool.period)
-        at = np.minimum(np.searchsorted(codes[order], mine), len(codes) - 1)
-        hit = codes[order[at]] == mine
+        link, column = self._linked(keys, pool)
         opens = [
             self.compiled.column.get(("open", (self.instance.nodes[n], self.instance.periods[t])), -1)
             for _, n, t in keys
@@ -257,10 +252,10 @@ class Master:
         has_open = np.flatnonzero(np.array(opens) >= 0)
         matrix = sp.csr_matrix(
             (
-                np.concatenate([np.ones(int(hit.sum())), -np.ones(len(has_open))]),
+                np.concatenate([np.ones(len(link)), -np.ones(len(has_open))]),
                 (
-                    np.concatenate([order[at][hit], has_open]),
-                    np.concatenate([self.pool_column[pool.column[hit]], np.array(opens)[has_open]]),
+                    np.concatenate([link, has_open]),
+                    np.concatenate([self.pool_column[column], np.array(opens)[has_open]]),
                 ),
             ),
             (len(keys), self.width),

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import routing
 from .batches import Batch, over_sets
-from .instance import Bools, Floats, Instance, Ints, LimitRow
+from .instance import Floats, Instance, Ints, LimitRow
 from .patterns import Family
 
 
@@ -166,21 +166,16 @@ def forward(instance: Instance, batch: Batch, prices: Prices) -> list[Floats]:
 
 
 def first_change(instance: Instance, batch: Batch, prices: Prices) -> Floats | float:
-    """(S,B) change cost from the placement in force into the first period's set."""
+    """(S,B) change cost from the placement in force into the first period's set; zero when it is not known."""
     if instance.in_force is None:
         return 0.0
-    weight = cost_weight(instance, batch.skus, prices, 0)
-    return weight * initial_change(instance, batch.family.sets, batch.skus)
-
-
-def initial_change(instance: Instance, sets: Bools, skus: Ints) -> Floats:
-    """(S,B) money to go from the placement in force to each set; zero when it is not known."""
-    if instance.in_force is None:
-        return np.zeros((len(sets), len(skus)))
-    before = instance.in_force[skus].astype(float)
+    sets = batch.family.sets
+    before = instance.in_force[batch.skus].astype(float)
     common = sets.astype(float) @ before.T
     added = sets.sum(axis=1)[:, None] - common
-    return added * instance.change_cost_in + (before.sum(axis=1)[None, :] - common) * instance.change_cost_out
+    dropped = before.sum(axis=1)[None, :] - common
+    weight = cost_weight(instance, batch.skus, prices, 0)
+    return weight * (added * instance.change_cost_in + dropped * instance.change_cost_out)
 
 
 def change_between(instance: Instance, family: Family, to: Ints) -> Floats:

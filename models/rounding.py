@@ -33,7 +33,6 @@ class Rounded:
     stocked: Bools  # (K,N,T)
     open: Bools  # (N,T)
     surge: Floats  # (N,3,T) m3
-    picks: Columns  # one per SKU with a choice
 
 
 def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> Rounded | None:
@@ -48,7 +47,6 @@ def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> 
         stocked=_stocked(problem, picks),
         open=open_values(instance, problem.compiled, values) > 0.5,
         surge=_surge(problem, values),
-        picks=picks if picks is not None else problem.catalogue.fixed,  # type: ignore[arg-type]
     )
 
 
