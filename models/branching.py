@@ -63,13 +63,15 @@ class Tree:
                 self._push(child)
             for child in children:
                 if child.bound < enough():
-                    self.generation.restrict(child.fixings)
-                    visit(child.fixings)
+                    visit(self._take_up(child))
 
-    def promising(self) -> Fixings:
-        """Openings of the leaf with the least bound; the rents and columns of the generation are set for it."""
+    def promising(self) -> Fixings | None:
+        """Openings of the leaf with the least bound, which is taken up; None where every leaf is infeasible."""
         leaves = [leaf for _, _, leaf in self.heap] + self.done
-        leaf = min(leaves, key=lambda leaf: leaf.bound)
+        return self._take_up(min(leaves, key=lambda leaf: leaf.bound)) if leaves else None
+
+    def _take_up(self, leaf: Leaf) -> Fixings:
+        """Set bound, rents and the master's solution of the generation to those of a leaf."""
         self.generation.restrict(leaf.fixings)
         self.generation.resume(leaf.bound, leaf.rent, leaf.link_rent)
         return leaf.fixings

@@ -251,7 +251,11 @@ class Search:
             self.tree.grow(self._enough, lambda fixings: self._round(problem, rounding.QUICK, fixings))
         finally:
             self.counts["branches"] = float(self.tree.count)
-        return self.tree.promising()
+        fixings = self.tree.promising()
+        if fixings is None:
+            generation.restrict({})
+            raise Infeasible(self._integer_relief(problem, generation))
+        return fixings
 
     def _close_by_enumeration(self, problem: Problem) -> bool:
         """Bring in every path that could still be part of a better plan; False where they are too many."""

@@ -8,14 +8,21 @@ import scipy.sparse as sp
 
 from .columns import Columns
 from .instance import Floats, Ints
-from .master import INFINITY, add_columns, add_rows, add_slack_columns, checked, load, new_solver
+from .master import INFINITY, Fixings, add_columns, add_rows, add_slack_columns, checked, fix_openings, load, new_solver
 from .problem import Problem, candidate_uses
 
 
 class IntegerProgram:
     """Network program with whole openings, given picks, and a choice among columns for the other SKUs."""
 
-    def __init__(self, problem: Problem, given: Columns | None, choice: Columns | None, elastic: bool = False) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        given: Columns | None,
+        choice: Columns | None,
+        fixings: Fixings | None = None,
+        elastic: bool = False,
+    ) -> None:
         self.problem, self.choice = problem, choice
         instance, compiled, rows = problem.instance, problem.compiled, problem.rows
         self.solver = new_solver(problem.seed)
@@ -25,6 +32,7 @@ class IntegerProgram:
         self.first = len(compiled.row_lower)
         add_rows(self.solver, use, use, rows.definitions(len(compiled.cost)))
         self.given_cost = problem.fixed_cost + (0.0 if given is None else float(given.cost.sum()))
+        fix_openings(self.solver, instance, compiled, fixings or {})
         if given is not None:
             _, node, period = candidate_uses(instance, given)
             self._force_open(node, period)

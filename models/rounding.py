@@ -9,7 +9,7 @@ import numpy as np
 from .columns import Columns, concatenate
 from .instance import TEMPERATURES, Bools, Floats, Ints
 from .integer_program import IntegerProgram
-from .master import Fixings, Master, fix_openings
+from .master import Fixings, Master
 from .problem import Problem, open_values
 
 
@@ -88,10 +88,8 @@ def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, 
         return complete(problem, None)
     value = master.values()[master.pool_column]
     choice, given = _split(pool, value, reduced, goal.window, effort.columns)
-    program = IntegerProgram(
-        problem, pool.take(given) if len(given) else None, pool.take(choice) if len(choice) else None
-    )
-    fix_openings(program.solver, problem.instance, problem.compiled, goal.fixings)
+    settled, open_ones = (pool.take(of) if len(of) else None for of in (given, choice))
+    program = IntegerProgram(problem, settled, open_ones, goal.fixings)
     program.solve(min(goal.seconds, effort.seconds), goal.gap, goal.enough)
     if not program.found:
         return None
