@@ -1,0 +1,1 @@
+"""One module per command; each opens, calls one library function, and prints. No logic lives here."""

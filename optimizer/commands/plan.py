@@ -1,0 +1,80 @@
+"""``nodewise plan`` and ``nodewise verify``: make a plan, and recompute one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..console import Talk, counted
+from .shared import INPUT, json_option, orders_option, run, settings_option, strict_option
+
+
+@click.command(short_help="Make a plan.")
+@click.argument("workbook", metavar="INPUT", type=INPUT)
+@click.option("--out", required=True, type=INPUT, metavar="PLAN", help="The plan workbook to write.")
+@orders_option
+@settings_option
+@click.option("--time-limit", metavar="S", help="Longest search, in seconds (setting time_limit).")
+@click.option("--gap", metavar="G", help="Stop when the plan is proved this close to the best (setting gap).")
+@click.option("--accept-gap", metavar="G", help="Widest gap of a plan that may be published (setting accept_gap).")
+@json_option
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@strict_option
+def plan(
+    workbook: Path,
+    out: Path,
+    orders: Path | None,
+    settings: dict[str, str],
+    as_json: bool,
+    quiet: bool,
+    strict: bool,
+    **limits: str | None,
+) -> int:
+    """Make a plan and write it, once it is solved, audited and within the accepted gap.
+
+    \b
+    Example:
+      nodewise plan my_brand.xlsx --out plan.xlsx
+      nodewise plan my_brand.xlsx --out plan.xlsx --time-limit 60 --set periods=6
+    """
+
+    def work(talk: Talk) -> dict[str, Any]:
+        from ..answers import planned
+        from ..job import Request, make_plan
+
+        given = {name: value for name, value in limits.items() if value is not None}
+        with talk.progress() as hear:
+            result = make_plan(Request(workbook, out, orders, settings | given, strict), hear)
+        talk.plan(result.plan, result.path)
+        if result.error:
+            talk.complain(str(result.error))
+        return planned(result)
+
+    return run("plan", work, as_json=as_json, quiet=quiet, beside=out)
+
+
+@click.command(short_help="Recompute a written plan from its input.")
+@click.argument("plan_workbook", metavar="PLAN", type=INPUT)
+@click.argument("workbook", metavar="INPUT", type=INPUT)
+@orders_option
+@json_option
+def verify(plan_workbook: Path, workbook: Path, orders: Path | None, as_json: bool) -> int:
+    """Recompute a written plan from its input and say whether both agree.
+
+    \b
+    Example:
+      nodewise verify plan.xlsx my_brand.xlsx
+    """
+
+    def work(talk: Talk) -> dict[str, Any]:
+        from ..answers import verified
+        from ..job import verify_plan
+
+        findings = verify_plan(plan_workbook, workbook, orders)
+        talk.findings(findings)
+        talk.say(f"{plan_workbook}: agrees with {workbook} ({counted(findings)}).")
+        return verified(findings)
+
+    return run("verify", work, as_json=as_json)
