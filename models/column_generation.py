@@ -139,7 +139,7 @@ class Search:
             bound_is_relaxed=self.relaxed,
             rents=rents,
             seconds=self.stages(),
-            counts=self.counts,
+            counts=dict(self.counts),
         )
 
     def close(self) -> None:
@@ -174,8 +174,8 @@ class Search:
         self.marks[stage] = self.clock.seconds - sum(self.marks.values())
         self._say(stage)
 
-    def _say(self, stage: str, note: str = "") -> None:
-        self.tell(Progress(stage, self.clock.seconds, self.bound, self.best, note))
+    def _say(self, stage: str, note: str = "", plan: Outcome | None = None) -> None:
+        self.tell(Progress(stage, self.clock.seconds, self.bound, self.best, note, plan))
 
     def _prepare(self) -> Problem:
         compiled = network.compile_model(self.model)
@@ -241,7 +241,7 @@ class Search:
     def _accept(self, rounded: Rounded | None) -> None:
         if rounded is not None and rounded.cost < self.best:
             self.best, self.plan = rounded.cost, rounded
-            self._say("plan")
+            self._say("plan", plan=self.outcome("interrupted"))
 
     def _branch(self, problem: Problem) -> Fixings:
         """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""

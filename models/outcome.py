@@ -69,6 +69,7 @@ class Progress:
     bound: float
     best: float  # inf until a plan is known
     note: str = ""
+    plan: Outcome | None = None  # on the line of a better plan: it, as if the search had been stopped here
 
     @property
     def gap(self) -> float:
