@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyomo.environ as pyo
 
-from . import enumeration, network, rounding
+from . import enumeration, network, rounding, scaling
 from .branching import Tree
 from .catalogue import Catalogue, NoPath
 from .columns import Rows
@@ -43,7 +43,10 @@ def solve(
     Returns an :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite.
     """
     clock = Clock(time_limit - min(RESERVE * time_limit, RESCUE_SECONDS))
-    search = Search(instance, network.build(instance) if model is None else model, gap, seed, clock, progress)
+    model = network.build(instance) if model is None else model
+    money = scaling.money_unit(instance)
+    tell = scaling.listener(progress, instance, money)
+    search = Search(scaling.in_solver_money(instance, money), model, money, gap, seed, clock, tell)
     try:
         search.run()
         status = "gap_reached" if search.gap <= gap else "stalled"
@@ -52,7 +55,7 @@ def solve(
     except Contradiction as failure:
         return search.without_plan(contradiction_relief(instance, failure), relaxed=False)
     except Infeasible as failure:
-        return search.without_plan(failure.relief, search.relaxed)
+        return search.without_plan(scaling.relief_in_money(failure.relief, money), search.relaxed)
     except OutOfTime:
         status = "time_limit"
         search.rescue()
@@ -61,7 +64,7 @@ def solve(
         search.rescue()
     finally:
         search.close()
-    return search.outcome(status)
+    return scaling.in_money(search.outcome(status), instance, money)
 
 
 def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
@@ -70,19 +73,21 @@ def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
 
 
 class Search:
-    """State of one solve: bound with its rents, best plan, columns."""
+    """State of one solve: bound with its rents, best plan, columns. All money is the solver's."""
 
     def __init__(
         self,
         instance: Instance,
         model: pyo.ConcreteModel,
+        money: float,
         gap: float,
         seed: int,
         clock: Clock,
-        progress: Callable[[Progress], None] | None,
+        tell: Callable[[Progress], None],
     ) -> None:
+        self.money = money  # that one of the solver's stands for
         self.instance, self.model, self.target, self.seed, self.clock = instance, model, gap, seed, clock
-        self.tell = progress or (lambda _: None)
+        self.tell = tell
         self.generation: Generation | None = None
         self.tree: Tree | None = None
         self.proved: float | None = None  # by an integer program over every path that matters
@@ -182,14 +187,16 @@ class Search:
         rows = Rows(self.instance, compiled)
         catalogue = Catalogue(self.instance, rows, check=self.clock.check)
         self.counts = {"sets": float(catalogue.sets), "skus with a choice": float(len(catalogue.choosers))}
+        most = usage_most(catalogue, catalogue.fixed_use())
+        compiled = scaling.in_units(compiled, rows, most, len(catalogue.choosers), self.money)
         fixed_cost = 0.0 if catalogue.fixed is None else float(catalogue.fixed.cost.sum())
-        return Problem(self.instance, compiled, rows, catalogue, fixed_cost, catalogue.fixed_use(), self.seed)
+        most = most / rows.unit
+        return Problem(self.instance, compiled, rows, catalogue, fixed_cost, catalogue.fixed_use(), most, self.seed)
 
     def _root(self, problem: Problem) -> None:
         """The bound, from rents that a sample of the SKUs found first where there are many."""
         catalogue = problem.catalogue
-        most = usage_most(catalogue, problem.fixed_use)
-        network_bound = NetworkBound(self.instance, problem.compiled, problem.rows, most, self.seed)
+        network_bound = NetworkBound(self.instance, problem.compiled, problem.rows, problem.most, self.seed)
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)

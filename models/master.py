@@ -123,7 +123,8 @@ def short_rows(compiled: Compiled) -> tuple[tuple[str, float], ...]:
         return ()
     slack = np.array(solver.getSolution().col_value)[len(compiled.cost) :]
     amount = slack[:count] + slack[count:]
-    return tuple((compiled.constraints[row], float(amount[row])) for row in np.flatnonzero(amount > 1e-6))
+    amount_of = amount * compiled.row_unit
+    return tuple((compiled.constraints[row], float(amount_of[row])) for row in np.flatnonzero(amount > 1e-6))
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ def _surge(problem: Problem, values: Floats) -> Floats:
         if name == "surge":
             node, temperature, period = index
             at = instance.nodes.index(node), TEMPERATURES.index(temperature), instance.periods.index(period)
-            out[at] = max(0.0, values[column])
-    return np.where(out > 1e-9, out, 0.0)
+            out[at] = values[column] * problem.compiled.unit[column] if values[column] > 1e-9 else 0.0
+    return out
 
 
 @dataclass(frozen=True)
