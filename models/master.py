@@ -14,6 +14,7 @@ from .instance import Bools, Floats, Instance, Ints
 from .network import Compiled, Contradiction
 
 INFINITY = highspy.kHighsInf
+OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1, "parallel": "off"}  # of every solver of the process
 DUAL, PRIMAL = 1, 4  # simplex strategies of HiGHS
 
 Fixings = dict[tuple[int, int], int]  # (node, period) -> open (1) or closed (0)
@@ -26,8 +27,7 @@ class SolverFailure(RuntimeError):
 def new_solver(seed: int = 0) -> Any:
     """A silent, single-threaded HiGHS with a fixed seed."""
     solver = highspy.Highs()
-    options = {"output_flag": False, "threads": 1, "random_seed": int(seed), "parallel": "off"}
-    for name, value in options.items():
+    for name, value in (*OPTIONS.items(), ("random_seed", int(seed))):
         checked(solver.setOptionValue(name, value), f"option {name}")
     return solver
 
