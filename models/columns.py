@@ -104,7 +104,10 @@ def _changes(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floa
     if instance.in_force is not None:
         before[:, 0] = instance.in_force[skus]
     added, dropped = (sets & ~before).sum(axis=2), (before & ~sets).sum(axis=2)
-    return added * instance.change_cost_in + dropped * instance.change_cost_out
+    cost = added * instance.change_cost_in + dropped * instance.change_cost_out
+    if instance.in_force is not None:
+        cost[:, 0] = added[:, 0] * instance.change_cost_in + (instance.leaving[skus] * ~sets[:, 0]).sum(axis=1)
+    return cost
 
 
 def _by_lane(instance: Instance, family: Family, skus: Ints, path: Ints, lanes_matter: bool) -> tuple[Ints, Floats]:

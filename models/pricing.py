@@ -171,11 +171,10 @@ def first_change(instance: Instance, batch: Batch, prices: Prices) -> Floats | f
         return 0.0
     sets = batch.family.sets
     before = instance.in_force[batch.skus].astype(float)
-    common = sets.astype(float) @ before.T
-    added = sets.sum(axis=1)[:, None] - common
-    dropped = before.sum(axis=1)[None, :] - common
+    leaving = instance.leaving[batch.skus]
+    per_node = (1.0 - before) * instance.change_cost_in - leaving
     weight = cost_weight(instance, batch.skus, prices, 0)
-    return weight * (added * instance.change_cost_in + dropped * instance.change_cost_out)
+    return weight * (sets.astype(float) @ per_node.T + leaving.sum(axis=1)[None, :])
 
 
 def change_between(instance: Instance, family: Family, to: Ints) -> Floats:

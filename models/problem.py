@@ -57,6 +57,7 @@ def _extreme(instance: Instance, batch: Batch) -> Columns:
     t, n, column = (x.ravel() for x in np.indices(flow.shape))
     finite = np.where(np.isfinite(batch.cost), np.abs(batch.cost), 0.0).max(axis=1).T
     change = (instance.change_cost_in + instance.change_cost_out) * nodes
+    change = change + instance.leaving[batch.skus].sum(axis=1)[:, None]
     held = (safety[0] + quantity[0] / 2.0).sum(axis=0)
     wanted = instance.days[0] * instance.mean[batch.skus, :, 0].sum(axis=1) + held
     return Columns(
