@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pyomo.environ as pyo
 
-from . import enumeration, network, rounding, scaling
+from . import enumeration, incumbent, network, rounding, scaling
 from .branching import Tree
 from .catalogue import Catalogue, NoPath
-from .columns import Rows
+from .columns import Columns, Rows
 from .generation import Clock, Generation, Infeasible, OutOfTime
 from .instance import Floats, Instance
 from .integer_program import IntegerProgram
@@ -93,6 +93,7 @@ class Search:
         self.proved: float | None = None  # by an integer program over every path that matters
         self.best = np.inf
         self.plan: Rounded | None = None
+        self.start: tuple[Columns | None, Rounded | None] | None = None  # what the search began with, and its plan
         self.marks: dict[str, float] = {}
         self.counts: dict[str, float] = {}
 
@@ -168,11 +169,13 @@ class Search:
         self._mark("patterns")
         self._root(problem)
         self._mark("bound")
+        self._begin(problem)
         self._round(problem, rounding.QUICK)
         self._mark("plan")
         if self.gap > self.target and not self._close_by_enumeration(problem):
             fixings = self._branch(problem)
             self._round(problem, rounding.THOROUGH, fixings)
+        self._keep_start(problem)
         self._mark("closing")
 
     def _mark(self, stage: str) -> None:
@@ -239,6 +242,29 @@ class Search:
             self.clock.check()
             goal = self._goal(fixings or {})
             self._accept(rounding.round_master(problem, generation.master, generation.reduced_costs(), goal, effort))
+
+    def _begin(self, problem: Problem) -> None:
+        """The placement that is given to begin with is the first plan, if it keeps every limit."""
+        wanted = self.instance.start
+        if wanted is not None:
+            columns = incumbent.wanted_columns(problem, self._generated(), wanted)
+            self.start = columns, rounding.complete(problem, columns)
+            self._accept(self.start[1])
+
+    def _keep_start(self, problem: Problem) -> None:
+        """Among the plans within the asked gap, one close to the start: it whole, or as many SKUs of it as may be."""
+        if self.start is None or self.plan is None:
+            return
+        columns, whole = self.start
+        most = self.best if self.gap > self.target else self.bound / (1.0 - min(self.target, 0.999))
+        widest = max(self.target, self.instance.keep_gap)
+        if whole is not None and whole.cost - self.bound <= widest * abs(whole.cost):
+            self.best, self.plan = whole.cost, whole
+        elif columns is not None and self.bound > 0:
+            plan = incumbent.with_least_change(
+                problem, self._generated(), columns, self.plan, max(most, self.best), lambda: self.clock.left > 0
+            )
+            self.best, self.plan = plan.cost, plan
 
     def _generated(self) -> Generation:
         if self.generation is None:

@@ -126,6 +126,8 @@ class Instance:
     fastest: bool = False  # routing = fastest
     budget: float = np.inf  # money, average stock value in each period
     limits: tuple[LimitRow, ...] = field(default=())
+    start: Bools | None = None  # (K,N,T) placement a search begins with, and keeps as far as the asked gap allows
+    keep_gap: float = 0.0  # the start is kept whole up to this gap, too
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
 
     @property

@@ -18,7 +18,7 @@ from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of
 from .holding import Holding, holding, holding_findings, several
 from .periods import horizon_of, period_numbers
-from .previous import in_force_by_plan
+from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with
 from .sites import rooms
 from .sourcing import sources
 
@@ -47,6 +47,8 @@ def assemble(case: Case, rates: DemandRates) -> Instance:
         **_lane_figures(case),
         **_region_figures(case),
         **_policy(case),
+        "start": placement_to_begin_with(case),
+        "keep_gap": gap_to_keep(case),
     }
     _require_figures(parts)
     return Instance(**parts, tier=tiers, allowed=held.allowed, available=held.available, limits=limit_rows(case, tiers))

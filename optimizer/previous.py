@@ -44,6 +44,7 @@ class Previous:
     placement: pd.DataFrame  # one row per SKU, node and period: columns of Placement and of Replenishment
     nodes: pd.DataFrame  # one row per node and period: status and rents
     run: Mapping[str, Any]  # figures of its Run sheet: gap, input_sha256 ...
+    settings: Mapping[str, Any]  # its effective settings
 
     @property
     def in_force(self) -> pd.DataFrame:
@@ -96,6 +97,7 @@ def read_previous(path: str | os.PathLike[str], start: date) -> Previous:
         placement=rows.merge(more, on=["sku", "node", "period"], how="left"),
         nodes=nodes,
         run={name: line.value for name, line in book.run.items()},
+        settings={name: line.value for name, line in book.settings.items()},
     )
 
 
@@ -166,6 +168,35 @@ def placement_to_begin_with(case: Case) -> Bools | None:
     first = [first_day(label) for label in previous.periods]
     at = [max(0, sum(before <= day for before in first) - 1) for day in case.settings.boundaries[:-1]]
     return _held(previous, case)[:, :, at]
+
+
+def gap_to_keep(case: Case) -> float:
+    """Up to which gap the earlier plan is kept, whatever gap is asked: its own, if it was made from the very same input
+    and settings (a little more, for no two searches prove the same bound); else 0."""
+    previous = case.previous
+    if previous is None or not made_from(previous, case):
+        return 0.0
+    return 1.1 * previous.gap if previous.gap < 1.0 else 0.0
+
+
+def made_from(previous: Previous, case: Case) -> bool:
+    """The earlier plan was made from the same files, under the same settings."""
+    from dataclasses import fields
+
+    from .tables.run import plain
+
+    files = ("sha256", "orders_sha256")
+    if any((previous.run.get(f"input_{name}") or None) != case.source.get(name) for name in files):
+        return False
+    names = [entry.name for entry in fields(case.settings) if entry.name not in ("origins", "seed", "time_limit")]
+    return all(_alike(previous.settings.get(name), plain(getattr(case.settings, name))) for name in names)
+
+
+def _alike(written: Any, own: Any) -> bool:
+    """A cell against a value: numbers to a billionth, dates by their day, blank as nothing."""
+    if isinstance(written, (int, float)) and isinstance(own, (int, float)):
+        return abs(written - own) <= 1e-9 * max(1.0, abs(own))
+    return str(written or "")[:10] == str(own or "")[:10]
 
 
 def _held(previous: Previous, case: Case) -> Bools:
