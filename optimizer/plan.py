@@ -84,7 +84,7 @@ class Plan(PlanBasis):
 
     @property
     def stop_reason(self) -> str:
-        """Why the search ended: proved_gap, no_better_plan_found, time_limit or interrupted."""
+        """Why the search ended: proved_gap, no_better_plan_found, time_limit, interrupted, crashed or memory."""
         return run.stop_reason(self)
 
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -114,6 +114,8 @@ def _ending(basis: PlanBasis) -> str:
         "stalled": f"the search ended above the asked gap of {basis.case.settings.gap * 100:g} %",
         "time_limit": f"stopped by the time limit of {basis.case.settings.time_limit:g} s",
         "interrupted": "stopped by hand",
+        "crashed": "the solver crashed; this is the best plan it had found",
+        "memory": "the solver ran out of memory; this is the best plan it had found",
     }.get(basis.status, basis.status)
 
 
