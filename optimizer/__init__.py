@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .case import Case
     from .errors import Finding, NodewiseError
     from .example import write_example
+    from .explain import LimitExplained, SkuExplained, explain
     from .plan import Plan
     from .planning import Planner, plan
     from .reading import read
@@ -33,11 +34,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Case",
     "Finding",
+    "LimitExplained",
     "NodewiseError",
     "Plan",
     "Planner",
     "Replay",
     "Settings",
+    "SkuExplained",
+    "explain",
     "plan",
     "read",
     "replay",
@@ -50,10 +54,13 @@ __all__ = [
 _HOMES = {
     "Case": ("case", "Case"),
     "Finding": ("errors", "Finding"),
+    "LimitExplained": ("explain", "LimitExplained"),
     "NodewiseError": ("errors", "NodewiseError"),
     "Plan": ("plan", "Plan"),
     "Planner": ("planning", "Planner"),
     "Settings": ("settings", "Settings"),
+    "SkuExplained": ("explain", "SkuExplained"),
+    "explain": ("explain", "explain"),
     "plan": ("planning", "plan"),
     "Replay": ("replay", "Replay"),
     "read": ("reading", "read"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from . import __version__
-from .commands import plan, publish, replay, workbook
+from .commands import explain, plan, publish, replay, workbook
 from .console import use_utf8
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -40,5 +40,5 @@ def nodewise() -> None:
     """
 
 
-for command in (workbook.new, workbook.check, plan.plan, publish.publish, plan.verify, replay.replay):
+for command in (workbook.new, workbook.check, plan.plan, publish.publish, plan.verify, replay.replay, explain.explain):
     nodewise.add_command(command)
