@@ -276,7 +276,7 @@ def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
         known = f"stopped with a plan. {gap_words(made.gap)}."
         return "interim", stop.error(known)
     accepted = made.case.settings.accept_gap
-    if made.gap > accepted:
+    if not made.gap <= accepted:
         message = f"the gap is wider than the accepted {accepted:.2%}. {gap_words(made.gap)}."
         return "review", GapTooWide(message, "Review it, raise --time-limit, or raise --accept-gap.")
     return "", None

@@ -94,6 +94,7 @@ class Planner:
         from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
+        from .running.trust import check_certificate, check_claim, check_plan
         from .tables.notes import plan_notes
 
         if solver is not None and self._model is not None:
@@ -102,9 +103,12 @@ class Planner:
         if progress is not None:
             progress(stage("demand"))
         outcome = self._outcome(progress, solver or self._here)
+        check_claim(outcome)
         if outcome.stocked is None or outcome.open is None or outcome.surge is None:
             raise no_plan(outcome, self.case.settings)
+        check_plan(outcome, self.instance)
         evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
+        check_certificate(outcome, evaluation.total if self._model is None else None)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)

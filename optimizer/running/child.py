@@ -7,6 +7,7 @@ In: the task, then one byte to stop; the end of the input means that the parent 
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import signal
@@ -18,6 +19,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from .messages import Task, frame, receive
+
+LIMITED = len(sys.argv) > 1  # the first word is the most memory, MB
 
 
 class Mouth:
@@ -58,7 +61,7 @@ def main() -> None:
     faulthandler.enable()
     signal.signal(signal.SIGINT, mouth.hear)
     try:
-        if len(sys.argv) > 1:
+        if LIMITED:
             limit_memory(float(sys.argv[1]))
         work(mouth, ears)
     except BrokenPipeError:
@@ -76,10 +79,11 @@ def work(mouth: Mouth, ears: BinaryIO) -> None:
         mouth.say("stopped")
     except SolverFailure as fault:
         mouth.say("distrusted", fault.message, fault.remedy)
-    except MemoryError:
-        mouth.say("memory", "no memory was left")
     except Exception as fault:
-        mouth.say("bug", "".join(traceback.format_exception(fault)))
+        if no_memory(fault):
+            mouth.say("memory", "no memory was left")
+        else:
+            mouth.say("bug", "".join(traceback.format_exception(fault)))
 
 
 def prove_and_solve(mouth: Mouth, ears: BinaryIO) -> None:
@@ -110,6 +114,13 @@ def prove_and_solve(mouth: Mouth, ears: BinaryIO) -> None:
         return
     mouth.stopped = True  # too late to be told
     mouth.say("outcome", outcome, facts())
+
+
+def no_memory(fault: Exception) -> bool:
+    """Lack of memory under any of its names; of a library that does not load, where memory is limited."""
+    threadless = isinstance(fault, RuntimeError) and "start new thread" in str(fault)
+    lacking = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
+    return isinstance(fault, MemoryError) or threadless or lacking or (isinstance(fault, ImportError) and LIMITED)
 
 
 def listen(ears: BinaryIO) -> None:

@@ -122,7 +122,7 @@ class ChildSolver:
         elif kind == "bug":
             raise RuntimeError(f"in the solver's process:\n{body[0]}")
         else:
-            raise SolverDied(*{"memory": ("the solver ran out of memory", "memory")}.get(kind, (str(body[0]),)))
+            raise SolverDied(*_died(kind, body))
         return None
 
     def _refused(self, why: str) -> NoReturn:
@@ -153,6 +153,13 @@ class ChildSolver:
         if self.best is None:
             return Outcome(status, math.inf, -math.inf)
         return replace(self.best, status=status)
+
+
+def _died(kind: str, body: list[Any]) -> tuple[str, str]:
+    """What became of a process that gave no outcome, and the status of the plan it leaves."""
+    if kind == "memory":
+        return "the solver ran out of memory", "memory"
+    return str(body[0]) if body else "the solver's process stopped", "crashed"
 
 
 class Child:
