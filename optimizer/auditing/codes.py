@@ -66,5 +66,6 @@ CODES: Mapping[str, str] = {
     "V-083": "openings or closings do not agree with the status of a node",
     "V-084": "a change is missing or stands twice",
     "V-085": "a change is wrong",
+    "V-086": "the owner of an approval is wrong",
     "V-090": "a finding of the input is missing",
 }

@@ -43,7 +43,10 @@ CONTRACT: Mapping[str, Mapping[str, str]] = {
         "surge_cost cost ambient_rent_per_m3 chilled_rent_per_m3 frozen_rent_per_m3 units_per_day_rent skus_rent",
     ),
     "Limits": _columns("limit measure sense period", "used amount slack penalty"),
-    "Changes": _columns("sku tier node change", "on_hand on_order average_stock value"),
+    "Changes": _columns(
+        "sku tier node change reason approval",
+        "on_hand on_order previous_stock average_stock previous_reorder_point reorder_point quantity value",
+    ),
     "Findings": _columns("code severity place value expectation remedy", ""),
 }
 OTHER_SHEETS = ("Summary", "Run")

@@ -1,4 +1,4 @@
-"""The sheets Placement, Replenishment and Changes: one row per SKU, node and period."""
+"""The sheets Placement and Replenishment: one row per SKU, node and period."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.evaluation import COST_TERMS
 from models.instance import Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of, named
-from .columns import CHANGES, PLACEMENT, REPLENISHMENT, frame
+from .columns import PLACEMENT, REPLENISHMENT, frame
 
 SUPPLIER = "supplier"
 ALL = "all"  # regions with demand for the SKU in the period
@@ -179,31 +179,6 @@ def stocked_source(basis: PlanBasis) -> Ints:
     while (passes := (at >= 0) & ~stocked[sku, at]).any():
         at = np.where(passes, feeder[sku, at], at)
     return at
-
-
-def changes(basis: PlanBasis) -> pd.DataFrame:
-    """The Changes sheet: the first period against the placement in force; empty where that is unknown."""
-    instance = basis.instance
-    planned = basis.stocked[:, :, 0]
-    in_force = instance.in_force if instance.in_force is not None else np.zeros_like(planned)
-    listed = planned | in_force if instance.in_force is not None else in_force
-    sku, node = np.nonzero(listed)
-    change = np.select([~in_force[sku, node], ~planned[sku, node]], ["new", "gone"], "kept")
-    average = np.where(planned[sku, node], basis.evaluation.average_stock[sku, node, 0], 0.0)
-    on_hand, on_order = instance.on_hand[sku, node], instance.on_order[sku, node]
-    return frame(
-        CHANGES,
-        {
-            "sku": named(instance.skus, sku),
-            "tier": named(instance.tier, sku),
-            "node": named(instance.nodes, node),
-            "change": change.astype(object),
-            "on_hand": on_hand,
-            "on_order": on_order,
-            "average_stock": average,
-            "value": np.maximum(on_hand + on_order, average) * instance.unit_cost[sku],
-        },
-    )
 
 
 def later(day: date, days: float) -> date:

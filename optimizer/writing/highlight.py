@@ -54,7 +54,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Regions", "backup_days", 'AND({promise}<>"",{backup_days}>{promise})', "watch"),
     Rule("Regions", "on_time_share", "AND(ISNUMBER({on_time_share}),{on_time_share}<0.9)", "watch"),
     Rule("Replenishment", "order_now", "{order_now}>0", "watch"),
-    *_words("Changes", "change", new="good", gone="watch", kept="quiet"),
+    *_words("Changes", "change", new="good", gone="watch", changed="quiet"),
     *_words("Actions", "action", open="good", close="watch"),
     *_words("Findings", "severity", error="alarm", warning="watch"),
     *_words("Placement", "role", feeds="quiet"),
