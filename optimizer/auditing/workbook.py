@@ -23,13 +23,13 @@ def _columns(texts: str, numbers: str) -> dict[str, str]:
 
 CONTRACT: Mapping[str, Mapping[str, str]] = {
     "Placement": _columns(
-        "sku tier node period role regions_served",
+        "sku tier node period role regions_served temperature",
         "units_per_day average_stock peak_stock volume_m3 value cost",
     ),
     "Replenishment": _columns(
         "sku node period source service_measure order_by",
         "demand_per_day sd_per_day lead_time_days lead_time_sd review_days service_level safety_stock reorder_point "
-        "order_quantity order_up_to on_hand on_order order_now",
+        "order_quantity order_up_to on_hand on_order order_now pack_size min_order",
     ),
     "Actions": _columns("action sku from to ship_by", "quantity value"),
     "Regions": _columns(

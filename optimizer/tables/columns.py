@@ -70,6 +70,7 @@ PLACEMENT = _columns(
     ("volume_m3", "volume", "room the peak stock takes"),
     ("value", "money", "average stock at cost", 14.0),
     ("cost", "money", "what stocking the SKU here costs in the period, shipping included", 14.0),
+    ("temperature", "text", "how the SKU is kept", 12.0),
 )
 REPLENISHMENT = _columns(
     ("sku", "text", "SKU", 18.0),
@@ -91,6 +92,8 @@ REPLENISHMENT = _columns(
     ("on_order", "quantity", "from the Stock sheet; first period only"),
     ("order_now", "quantity", "order at the start of the plan, whole packs; first period only"),
     ("order_by", "date", "day on which the stock is expected to reach the reorder point"),
+    ("pack_size", "count", "orders are whole packs, units", 10.0),
+    ("min_order", "quantity", "least quantity of an order, units"),
 )
 ACTIONS = _columns(
     ("action", "text", "open, close, transfer or purchase", 10.0),

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.evaluation import COST_TERMS
-from models.instance import Floats, Ints
+from models.instance import TEMPERATURES, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of, named
 from .columns import PLACEMENT, REPLENISHMENT, frame
@@ -43,6 +43,7 @@ def placement(basis: PlanBasis) -> pd.DataFrame:
             "volume_m3": evaluation.peak_stock[rows] * instance.volume_m3[sku],
             "value": value,
             "cost": cost,
+            "temperature": named(TEMPERATURES, instance.temperature[sku]),
         },
     )
 
@@ -95,6 +96,8 @@ def replenishment(basis: PlanBasis) -> pd.DataFrame:
             "order_quantity": order_quantity,
             "order_up_to": reorder_point + order_quantity,
             **_ordering(basis, period == 0),
+            "pack_size": instance.pack_size[sku],
+            "min_order": np.maximum(instance.moq[sku, node], 1.0),
         },
     )
 
