@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
+from .errors import AuditFailed, InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
 from .relief import relief_text, told
 from .settings import used_in_reading
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
 
     from models.demand import DemandRates
+    from models.evaluation import Evaluation
     from models.instance import Instance
     from models.outcome import Outcome, Progress
 
@@ -89,12 +90,10 @@ class Planner:
 
     def solve(self, *, progress: Listener | None = None, solver: Solver | None = None) -> Plan:
         """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
-        from models.evaluation import evaluate
-
         from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
-        from .running.trust import check_certificate, check_claim, check_plan
+        from .running.trust import check_claim
         from .tables.notes import plan_notes
 
         if solver is not None and self._model is not None:
@@ -104,15 +103,26 @@ class Planner:
             progress(stage("demand"))
         outcome = self._outcome(progress, solver or self._here)
         check_claim(outcome)
-        if outcome.stocked is None or outcome.open is None or outcome.surge is None:
+        if outcome.stocked is None:
             raise no_plan(outcome, self.case.settings)
-        check_plan(outcome, self.instance)
-        evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
-        check_certificate(outcome, evaluation.total if self._model is None else None)
+        evaluation = self._evaluated(outcome)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
+
+    def _evaluated(self, outcome: Outcome) -> Evaluation:
+        """What the plan costs and serves by the case's own arithmetic. Raises AuditFailed where that contradicts."""
+        from models.evaluation import evaluate
+
+        from .running.trust import check_certificate, whole_plan
+
+        try:
+            evaluation = evaluate(self.instance, *whole_plan(outcome, self.instance))
+        except ValueError as fault:
+            raise AuditFailed(f"the solver's plan cannot be carried out: {fault}.") from fault
+        check_certificate(outcome, evaluation.total if self._model is None else None)
+        return evaluation
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
         settings = self.case.settings

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import AuditFailed, SolverFailure
 
 if TYPE_CHECKING:
-    from models.instance import Instance
+    from models.instance import Bools, Floats, Instance
     from models.outcome import Outcome
 
 STATUSES = {"gap_reached", "stalled", "time_limit", "interrupted", "crashed", "memory"}  # those of a plan
@@ -24,16 +24,17 @@ def check_claim(outcome: Outcome) -> None:
         raise SolverFailure(f'the solver ended in an unknown way ("{outcome.status}").', "Report it.")
 
 
-def check_plan(outcome: Outcome, instance: Instance) -> None:
-    """Raises AuditFailed for a plan of another shape, or with an amount that is no amount."""
+def whole_plan(outcome: Outcome, instance: Instance) -> tuple[Bools, Bools, Floats]:
+    """Placement, openings and surge. Raises AuditFailed for another shape, or an amount that is no amount."""
     skus, nodes, _, periods = instance.shape
-    shapes = [(skus, nodes, periods), (nodes, periods), (nodes, 3, periods)]
-    parts = [outcome.stocked, outcome.open, outcome.surge]
-    if any(part is None or np.shape(part) != shape for part, shape in zip(parts, shapes, strict=True)):
+    stocked, open, surge = outcome.stocked, outcome.open, outcome.surge
+    if stocked is None or open is None or surge is None:
+        raise AuditFailed("the solver's plan is not whole.")
+    if (stocked.shape, open.shape, surge.shape) != ((skus, nodes, periods), (nodes, periods), (nodes, 3, periods)):
         raise AuditFailed("the solver's plan does not fit the case.")
-    surge = np.asarray(outcome.surge, dtype=float)
     if not np.isfinite(surge).all() or (surge < 0).any():
         raise AuditFailed("the solver's plan holds an amount that is negative or not finite.")
+    return stocked, open, surge
 
 
 def check_certificate(outcome: Outcome, cost: float | None) -> None:
