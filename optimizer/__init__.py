@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import Finding, NodewiseError
     from .example import write_example
     from .explain import LimitExplained, SkuExplained, explain
+    from .forecast import Forecast, forecast
     from .plan import Plan
     from .planning import Planner, plan
     from .reading import read
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Case",
     "Finding",
+    "Forecast",
     "LimitExplained",
     "NodewiseError",
     "Plan",
@@ -42,6 +44,7 @@ __all__ = [
     "Settings",
     "SkuExplained",
     "explain",
+    "forecast",
     "plan",
     "read",
     "replay",
@@ -54,6 +57,7 @@ __all__ = [
 _HOMES = {
     "Case": ("case", "Case"),
     "Finding": ("errors", "Finding"),
+    "Forecast": ("forecast", "Forecast"),
     "LimitExplained": ("explain", "LimitExplained"),
     "NodewiseError": ("errors", "NodewiseError"),
     "Plan": ("plan", "Plan"),
@@ -61,6 +65,7 @@ _HOMES = {
     "Settings": ("settings", "Settings"),
     "SkuExplained": ("explain", "SkuExplained"),
     "explain": ("explain", "explain"),
+    "forecast": ("forecast", "forecast"),
     "plan": ("planning", "plan"),
     "Replay": ("replay", "Replay"),
     "read": ("reading", "read"),
