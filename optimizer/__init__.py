@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .reading import read
     from .replay import Replay, replay
     from .settings import Settings
+    from .status import Status, status
     from .writing.template import write_template
     from .writing.workbook import write
 
@@ -43,11 +44,13 @@ __all__ = [
     "Replay",
     "Settings",
     "SkuExplained",
+    "Status",
     "explain",
     "forecast",
     "plan",
     "read",
     "replay",
+    "status",
     "verify",
     "write",
     "write_example",
@@ -64,12 +67,14 @@ _HOMES = {
     "Planner": ("planning", "Planner"),
     "Settings": ("settings", "Settings"),
     "SkuExplained": ("explain", "SkuExplained"),
+    "Status": ("status", "Status"),
     "explain": ("explain", "explain"),
     "forecast": ("forecast", "forecast"),
     "plan": ("planning", "plan"),
     "Replay": ("replay", "Replay"),
     "read": ("reading", "read"),
     "replay": ("replay", "replay"),
+    "status": ("status", "status"),
     "verify": ("audit", "audit"),
     "write": ("writing.workbook", "write"),
     "write_example": ("example", "write_example"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from . import __version__
-from .commands import explain, forecast, plan, publish, replay, workbook
+from .commands import explain, forecast, plan, publish, replay, status, workbook
 from .console import use_utf8
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -42,6 +42,6 @@ def nodewise() -> None:
 
 for command in (
     workbook.new, workbook.check, forecast.forecast, plan.plan, publish.publish, plan.verify, replay.replay,
-    explain.explain,
+    explain.explain, status.status,
 ):  # fmt: skip
     nodewise.add_command(command)

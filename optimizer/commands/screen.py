@@ -41,7 +41,7 @@ def show(table: pd.DataFrame, columns: Sequence[Shown], title: str = "", bold: S
     for column in columns:
         right = column.kind != "text"
         page.add_column(
-            harmless(column.heading), justify="right" if right else "left", no_wrap=right, min_width=column.least,
+            column.heading, justify="right" if right else "left", no_wrap=right, min_width=column.least,
             overflow="fold",
         )  # fmt: skip
     rows = zip(*(table[column.name] for column in columns), strict=True)

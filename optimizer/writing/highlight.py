@@ -58,6 +58,9 @@ RULES: tuple[Rule, ...] = (
     *_words("Actions", "action", open="good", close="watch"),
     *_words("Findings", "severity", error="alarm", warning="watch"),
     *_words("Placement", "role", feeds="quiet"),
+    *_words("Exceptions", "exception", out_of_stock="alarm", runs_out_too_soon="alarm", over_capacity="alarm"),
+    *_words("Exceptions", "exception", expired="watch", below_reorder_point="watch"),
+    *_words("SKUs", "state", ok="quiet"),
 )
 
 
