@@ -19,7 +19,7 @@ from models.scarce import Bill, Scarce, prices, scarce_things
 from .case import Case
 from .errors import UsageError, nearest
 from .rents import Ground, of_plan, of_workbook
-from .tables import explained
+from .tables import explained, phrases, worth
 from .turns import Turn, turns
 
 if TYPE_CHECKING:
@@ -142,17 +142,17 @@ class LimitExplained:
     @cached_property
     def worth(self) -> pd.DataFrame:
         """Use, limit and rent in each period."""
-        return explained.worth(self)
+        return worth.worth(self)
 
     @cached_property
     def users(self) -> pd.DataFrame:
         """Who would use more, the one who gains most by a unit first."""
-        return explained.users(self)
+        return worth.users(self)
 
     @property
     def headline(self) -> tuple[str, ...]:
         """The answer in a few sentences."""
-        return explained.limit_headline(self)
+        return worth.headline(self)
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Both tables by name."""
@@ -208,10 +208,10 @@ def _position(names: tuple[str, ...], name: str, what: str) -> int:
 
 def _thing(ground: Ground, name: str) -> Scarce:
     """The scarce thing of a name, as the sheets Limits and Summary write it. Raises UsageError."""
-    known = {explained.plain(explained.key(ground.instance, thing)): thing for thing in scarce_things(ground.instance)}
-    found = known.get(explained.plain(name))
+    known = {phrases.plain(phrases.key(ground.instance, thing)): thing for thing in scarce_things(ground.instance)}
+    found = known.get(phrases.plain(name))
     if found is None:
-        close = nearest(name, [explained.key(ground.instance, thing) for thing in known.values()])
+        close = nearest(name, [phrases.key(ground.instance, thing) for thing in known.values()])
         hint = (
             f'Did you mean "{close}"?' if close else 'A limit is "budget", a row of the sheet Limits, or "DAL chilled".'
         )

@@ -2,79 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from models.evaluation import COST_TERMS
-from models.explain import evaluated
 from models.instance import TEMPERATURES, Bools, Floats, Instance
-from models.scarce import Bill, Scarce, rent_of, used_in_all
+from models.scarce import Bill
 
 from ..case import Case, items
-from ..turns import Turn, figure
-from .basis import blank_infinite, column_of
+from ..turns import Turn
+from .basis import column_of
+from .phrases import footing, nodes_of, whole, words
 
 if TYPE_CHECKING:
     from ..explain import LimitExplained, SkuExplained
 
 CENT = 0.005
-ONE = {
-    "value": "{currency}", "volume_m3": "m3", "units": "unit", "units_per_day": "unit a day", "skus": "SKU",
-    "nodes": "node", "cost": "{currency}", "on_time_share": "late parcel a day", "purchases": "{currency}",
-}  # fmt: skip
 DECIDING = 3  # differences named in a sentence
 SHOWN = 4  # changes named in the headline
-
-
-def key(instance: Instance, thing: Scarce) -> str:
-    """A scarce thing by the name one asks for it with.
-
-    Rooms and capacities as the Summary sheet names them, limits and lanes as the Limits sheet does.
-    """
-    from ..rents import lane_name
-
-    if thing.kind == "room":
-        return f"{instance.nodes[thing.place[0]]} {TEMPERATURES[thing.place[1]]}"
-    if thing.kind in ("units_per_day", "skus"):
-        return f"{instance.nodes[thing.place[0]]} {thing.kind}"
-    if thing.kind == "lane":
-        return lane_name(instance, thing.place[0])
-    return instance.limits[thing.place[0]].name if thing.kind == "limit" else "budget"
-
-
-def plain(name: str) -> str:
-    """A name without case, punctuation and unit.
-
-    >>> plain("DAL: chilled m3"), plain("dal chilled")
-    ('dal chilled', 'dal chilled')
-    """
-    return re.sub(r" m3$", "", re.sub(r"[\W_]+", " ", name.casefold()).strip())
-
-
-def words(instance: Instance, thing: Scarce) -> str:
-    """A scarce thing in a sentence."""
-    at = key(instance, thing)
-    if thing.kind == "room":
-        return f"{TEMPERATURES[thing.place[1]]} space at {instance.nodes[thing.place[0]]}"
-    if thing.kind in ("units_per_day", "skus"):
-        what = "throughput" if thing.kind == "units_per_day" else "SKU slots"
-        return f"{what} at {instance.nodes[thing.place[0]]}"
-    return {"budget": "the budget", "lane": at}.get(thing.kind, f'limit "{at}"')
-
-
-def unit(instance: Instance, thing: Scarce, currency: str) -> str:
-    """What one unit of a thing is."""
-    if thing.kind == "limit":
-        return ONE[instance.limits[thing.place[0]].measure].format(currency=currency)
-    names = {"room": "m3", "units_per_day": "unit a day", "skus": "SKU", "lane": "parcel a day"}
-    return names.get(thing.kind, currency)
-
-
-# --- one SKU -------------------------------------------------------------------------------------------------------
 
 
 def cost(why: SkuExplained) -> pd.DataFrame:
@@ -122,7 +70,7 @@ def sets(why: SkuExplained) -> pd.DataFrame:
     table: dict[str, object] = {"period": list(why.alone.periods)}
     totals: dict[str, Floats] = {}
     for name, choice in why.options.items():
-        table[name] = ["-"] * len(why.alone.periods) if choice is None else _nodes_of(why.alone, choice.stocked)
+        table[name] = ["-"] * len(why.alone.periods) if choice is None else nodes_of(why.alone, choice.stocked)
         if choice is not None:
             paid = why.bill(choice.stocked)
             totals[name] = sum(paid.terms.values(), np.zeros(1))[0] + sum(paid.rents.values(), np.zeros((1, 1)))[0]
@@ -130,13 +78,6 @@ def sets(why: SkuExplained) -> pd.DataFrame:
     both = first in totals and second in totals
     table["difference"] = totals[first] - totals[second] if both else np.full(len(why.alone.periods), np.nan)
     return pd.DataFrame(table)
-
-
-def _nodes_of(instance: Instance, stocked: Bools) -> list[str]:
-    return [
-        ", ".join(name for name, held in zip(instance.nodes, column, strict=True) if held) or "nowhere"
-        for column in stocked.T
-    ]
 
 
 def changes(why: SkuExplained) -> pd.DataFrame:
@@ -233,38 +174,25 @@ def _tier_rule(case: Case, tier: str) -> str:
 def headline(why: SkuExplained) -> tuple[str, ...]:
     """The answer about one SKU in sentences."""
     if why.node is None:
-        return (*_about_all(why), *_footing(why))
-    return (*_about_one(why), *_footing(why))
+        return (*_about_all(why), *footing(why.ground))
+    return (*_about_one(why), *footing(why.ground))
 
 
 def _about_all(why: SkuExplained) -> Iterator[str]:
     alone = why.alone
-    yield f"{alone.skus[0]} (tier {alone.tier[0]}) is held at {_whole(why.sets['plan'], alone.periods)}."
+    yield f"{alone.skus[0]} (tier {alone.tier[0]}) is held at {whole(why.sets['plan'], alone.periods)}."
     other = why.options["next_best"]
     if other is None:
         yield "No other sets of nodes are allowed."
         return
     dearer = other.cost - why.planned.cost
-    where = _whole(why.sets["next_best"], alone.periods)
+    where = whole(why.sets["next_best"], alone.periods)
     how = "dearer" if dearer >= 0 else "cheaper"
     yield f"Next best: {where}; {_money(why, abs(dearer))} {how}, rents included{_fitting(dearer)}."
 
 
 def _fitting(dearer: float) -> str:
     return "" if dearer >= -CENT else " (by the rents alone; whole SKUs have to fit the rooms)"
-
-
-def _whole(by_period: pd.Series, labels: Sequence[str]) -> str:
-    """Nodes in words: once where all periods agree, else by runs of periods."""
-    runs: list[list[str]] = []
-    for nodes, label in zip(by_period, labels, strict=True):
-        if runs and runs[-1][0] == nodes:
-            runs[-1].append(label)
-        else:
-            runs.append([nodes, label])
-    if len(runs) == 1:
-        return runs[0][0]
-    return "; ".join(f"{run[0]} in {run[1]}{f' to {run[-1]}' if len(run) > 2 else ''}" for run in runs)
 
 
 def _about_one(why: SkuExplained) -> Iterator[str]:
@@ -315,101 +243,6 @@ def _asked(why: SkuExplained) -> str:
 
 def _money(why: SkuExplained, amount: float) -> str:
     return f"{amount:,.2f} {why.ground.case.settings.currency}"
-
-
-def _footing(why: SkuExplained | LimitExplained) -> Iterator[str]:
-    """Where the rents come from, and how far they can be trusted."""
-    ground = why.ground
-    cautious = ", a cautious one" if ground.relaxed else ""
-    yield (
-        f"Rents come from the certified bound (the plan is at most {100 * ground.gap:.2f} % above it{cautious}): "
-        "the plan itself may leave a little free. Everything else in the plan stands still."
-    )
-    if not ground.same_input:
-        yield "The input has changed since the plan was made: plan again before acting on this."
-
-
-# --- one limit -----------------------------------------------------------------------------------------------------
-
-
-def worth(why: LimitExplained) -> pd.DataFrame:
-    """Use, amount and rent of a thing, period by period."""
-    base, thing = why.base, why.thing
-    case = base.instance
-    used = used_in_all(case, evaluated(case, base.stocked, base.is_open), thing)
-    rent = np.abs(rent_of(case, base.prices, thing))
-    table = pd.DataFrame({"period": list(case.periods), "used": used, "amount": _amount(case, thing), "rent": rent})
-    table["rent_per"] = unit(case, thing, why.ground.case.settings.currency)
-    return table
-
-
-def _amount(case: Instance, thing: Scarce) -> Floats:
-    if thing.kind == "limit":
-        limit = case.limits[thing.place[0]]
-        return np.where(limit.periods, limit.amount, np.nan)
-    amounts = {
-        "room": case.room_m3, "units_per_day": case.units_per_day, "skus": case.max_skus,
-        "lane": case.lane_parcels_per_day,
-    }  # fmt: skip
-    amount = case.budget if thing.kind == "budget" else float(amounts[thing.kind][thing.place])
-    return blank_infinite(np.full(len(case.periods), amount))
-
-
-def users(why: LimitExplained) -> pd.DataFrame:
-    """SKUs that would use more of a thing, by what one unit of it would save them."""
-    case = why.base.instance
-    rent = rent_of(case, why.base.prices, why.thing)
-    rows = []
-    for taker in why.takers:
-        more = float(taker.more @ rent / rent.sum())
-        rows.append(
-            {
-                "sku": case.skus[taker.sku], "tier": case.tier[taker.sku], "would_use": abs(more),
-                "saves": taker.saving, "saves_per_unit": taker.saving / abs(more),
-                "from_rent": taker.share * abs(float(rent.sum())),
-                "now_at": _whole(pd.Series(_nodes_of(case, why.base.stocked[taker.sku])), case.periods),
-                "then_at": _whole(pd.Series(_nodes_of(case, taker.stocked)), case.periods),
-            }
-        )  # fmt: skip
-    names = ["sku", "tier", "would_use", "saves", "saves_per_unit", "from_rent", "now_at", "then_at"]
-    return pd.DataFrame(rows, columns=names).sort_values(
-        ["from_rent", "saves_per_unit"], ascending=False, kind="stable", ignore_index=True
-    )
-
-
-def limit_headline(why: LimitExplained) -> tuple[str, ...]:
-    """The answer about a limit in sentences."""
-    case, thing, table = why.base.instance, why.thing, why.worth
-    currency = why.ground.case.settings.currency
-    one, name = unit(case, thing, currency), words(case, thing)
-    name = name[0].upper() + name[1:]
-    if not table["rent"].to_numpy().any():
-        return (f"{name}: one more {one} is worth nothing; it is not scarce in any period.", *_footing(why))
-    change = f"one {one} less asked for" if _asks(case, thing) else f"one more {one}"
-    by_period = "; ".join(
-        f"{figure(rent)} {currency} in {label}"
-        for label, rent in zip(table["period"], table["rent"], strict=True)
-        if rent
-    )
-    lines = [f"{name}: {change} is worth {by_period}."]
-    first = why.users.head(3)
-    if len(first):
-        said = ", ".join(
-            f"{sku} (saves {figure(saved)} {currency} per {one})"
-            for sku, saved in zip(first["sku"], first["saves_per_unit"], strict=True)
-        )
-        lines.append(f"First to use it: {said}.")
-    else:
-        lines.append("No SKU would use more of it, even for nothing: opening nodes or other limits decide.")
-    return (*lines, *_footing(why))
-
-
-def _asks(case: Instance, thing: Scarce) -> bool:
-    """Whether the limit asks for at least so much; a share on time is kept by late parcels, of which it allows some."""
-    if thing.kind != "limit":
-        return False
-    limit = case.limits[thing.place[0]]
-    return (limit.sense == "min") != (limit.measure == "on_time_share")
 
 
 def answer(why: SkuExplained | LimitExplained) -> dict[str, Any]:
