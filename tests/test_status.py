@@ -118,7 +118,7 @@ def test_a_surplus_is_moved_once() -> None:
     found = Status(plan, stock(("S", "A", 6.0), ("S", "B", 40.0), ("S", "C", 7.0)), DAY)
     actions = found.exceptions.set_index("node")["action"]
     assert actions["A"] == "move 10 from B; order 18 from ACME"
-    assert actions["C"] == "order 24 from A"
+    assert actions["C"] == "order 24 from A (it has 6)"
 
 
 def test_a_move_must_be_worth_its_cost() -> None:
@@ -143,7 +143,7 @@ def test_stock_that_ends_before_an_order_can_come() -> None:
     """8 on hand at 2 a day last four days, the lead time is five."""
     found = Status(in_force({("S", "A"): (2.0, 2.0)}), stock(("S", "A", 8.0)), DAY)
     what = only(found, "runs out too soon")["what"]
-    assert what == "8 left, until 2027-02-02; an order of today comes 2027-02-03"
+    assert what == "8 left until 2027-02-02; an order comes 2027-02-03"
 
 
 def test_the_oldest_is_sold_first() -> None:

@@ -14,7 +14,7 @@ from models.instance import TEMPERATURES, Floats
 from ..settings import Settings
 from .basis import TOLERANCE
 from .columns import frame
-from .control import Cells, Rooms, date_of, day_after
+from .control import FAR_DAYS, Cells, Rooms, date_of, day_after
 from .control_columns import EXCEPTIONS
 from .stock import CROSS_DOCK, SUPPLIER
 
@@ -104,10 +104,11 @@ class _Desk:
         out = day_after(own.day, cover)
         if cover < lead and own.on_order[cell] <= TOLERANCE:
             arrives = day_after(own.day, lead)
-            return "runs out too soon", f"{own.on_hand[cell]:,.0f} left, until {out}; an order of today comes {arrives}"
+            return "runs out too soon", f"{own.on_hand[cell]:,.0f} left until {out}; an order comes {arrives}"
         point = float(own.figures["reorder_point"].iloc[cell])
         way = f" and {own.on_order[cell]:,.0f} on order" if own.on_order[cell] > 0 else ""
-        return "below reorder point", f"{own.on_hand[cell]:,.0f} left{way}, until {out}; reorder point {point:,.0f}"
+        until = f" until {out}" if cover < FAR_DAYS else ""
+        return "below reorder point", f"{own.on_hand[cell]:,.0f} left{way}{until}; reorder point {point:,.0f}"
 
     def _wanted(self, cell: int) -> float:
         """Units that lift the cell to its order-up-to level; 0 where none are due."""
@@ -135,7 +136,7 @@ class _Desk:
             )
             units = np.ceil(max(left, least) / max(pack, 1.0) - TOLERANCE) * max(pack, 1.0)
             origin = self._origin(cell)
-            steps.append(f"order {units:,.0f} from {origin}{self._way(cell)}")
+            steps.append(f"order {units:,.0f} from {origin}{self._way(cell)}{self._lacks(cell, origin, float(units))}")
             owners.append(self._owner(origin))
         return steps, owners
 
@@ -150,6 +151,12 @@ class _Desk:
         chain = [step for step in self.own.source.iloc[cell].split(" < ") if step.endswith(CROSS_DOCK)]
         names = [step.removesuffix(CROSS_DOCK).strip() for step in reversed(chain)]
         return f" through {', '.join(names)}" if names else ""
+
+    def _lacks(self, cell: int, origin: str, units: float) -> str:
+        """What a node has, where it is asked for more."""
+        there = [at for at in self.by_sku[self.own.sku.iloc[cell]] if self.own.node.iloc[at] == origin]
+        has = float(self.own.on_hand[there].sum())
+        return f" (it has {has:,.0f})" if (self.own.node == origin).any() and has < units else ""
 
     def _owner(self, origin: str) -> str:
         if (self.own.node == origin).any():
@@ -234,7 +241,7 @@ def _over_capacity(own: Cells, space: Rooms) -> Iterator[Line]:
 
 def _largest(own: Cells, node: str, temperature: int) -> str:
     """Goods of the room that should go first: what is expired or to spare, the largest first."""
-    extra = (own.expired + own.surplus) * np.nan_to_num(own.volume_m3)
+    extra = (own.expired + own.surplus + own.unsold) * np.nan_to_num(own.volume_m3)
     here = (own.node == node).to_numpy() & (own.temperature == temperature) & (extra > 0)
     first = sorted(np.flatnonzero(here).tolist(), key=lambda cell: -extra[cell])[:3]
     return ", first what is to spare of " + ", ".join(own.sku.iloc[first]) if first else ""
