@@ -39,7 +39,7 @@ def check_promises(book: PlanBook, case: Case, rates: Rates | None, report: Repo
     check_nodes(read, ref, found, use, report)
     check_limits(book.tables["Limits"], list(expected_limits(read, ref, found, use, rows)), report)
     check_regions(book, read, ref, found, report)
-    check_actions(book, read, ref, report)
+    check_actions(book, read, case, ref, found, rows, report)
     check_changes(book, read, case, ref, found, report)
     check_certificate(book.run, money, report)
     check_sums(book, book.run, report)

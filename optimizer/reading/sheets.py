@@ -27,7 +27,7 @@ __all__ = [
     "columns",
 ]
 
-APPROVALS = ("change_value", "transfer_value", "purchase_value", "order_value", "opening_cost")
+APPROVALS = ("change_value", "transfer_value", "purchase_value", "order_value", "clear_value", "opening_cost")
 NODE_TYPES = ("central", "cold", "popup", "regional")
 
 SERVICE: dict[str, Any] = {"low": 0.5, "high": 1.0, "low_open": False, "high_open": True}
@@ -215,8 +215,8 @@ COLUMNS: tuple[Column, ...] = (
         blank="from the mean and the history"),
     Column("Demand", "period", "period", "only this period", blank="every period"),
     # Approvals
-    Column("Approvals", "measure", "choice", "value of one change, transfer or purchase, of all purchases from a "
-        "supplier, or the cost of opening a node", "", required=True, choices=APPROVALS),
+    Column("Approvals", "measure", "choice", "value of one change, transfer, purchase or clearance, of all "
+        "purchases from a supplier, or the cost of opening a node", "", required=True, choices=APPROVALS),
     Column("Approvals", "threshold", "number", "from this value on", "money", required=True, low=0.0),
     Column("Approvals", "owner", "text", "who must say yes", required=True),
 )  # fmt: skip

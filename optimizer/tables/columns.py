@@ -96,14 +96,16 @@ REPLENISHMENT = _columns(
     ("min_order", "quantity", "least quantity of an order, units"),
 )
 ACTIONS = _columns(
-    ("action", "text", "open, close, transfer or purchase", 10.0),
+    ("action", "text", "open, close, transfer, purchase, postpone (no money for it yet), clear (sell off)", 10.0),
     ("sku", "text", "SKU", 18.0),
     ("from", "text", "node or supplier", 18.0),
     ("to", "text", "node", 12.0),
     ("quantity", "quantity", "units"),
     ("value", "money", "units at cost; opening cost of a node", 14.0),
     ("ship_by", "date", "latest day to start it"),
+    ("arrives", "date", "day it arrives if started then"),
     ("reason", "text", "why", 52.0),
+    ("approval", "text", "who must say yes, by the Approvals sheet; blank = nobody", 16.0),
 )
 REGIONS = _columns(
     ("region", "text", "region", 14.0),
