@@ -32,8 +32,8 @@ class Columns:
     node: Ints  # (E,)
     stocked: Floats  # (E,) 1 if held, 0 if passed on
     flow: Floats  # (E,) units/day
-    safety: Floats  # (E,) units
-    quantity: Floats  # (E,) units
+    average: Floats  # (E,) units on the shelf, mean over time
+    peak: Floats  # (E,) units on the shelf after a delivery
 
     def __len__(self) -> int:
         return len(self.sku)
@@ -43,7 +43,7 @@ class Columns:
         new = np.full(len(self), -1)
         new[chosen] = np.arange(len(chosen))
         keep = np.flatnonzero(new[self.column] >= 0)
-        entries = {f: getattr(self, f)[keep] for f in ("period", "node", "stocked", "flow", "safety", "quantity")}
+        entries = {f: getattr(self, f)[keep] for f in ("period", "node", "stocked", "flow", "average", "peak")}
         heads = {f: getattr(self, f)[chosen] for f in ("sku", "path", "cost", "period_cost", "purchases")}
         lanes, units = self.by_lane
         return Columns(**heads, by_lane=(lanes[chosen], units[chosen]), column=new[self.column[keep]], **entries)
@@ -77,9 +77,9 @@ def make(instance: Instance, batch: Batch, local: Ints, path: Ints, lanes_matter
         period.append(np.full(len(at), t))
         cell.append(cells[at, slot])
     at, t_of, c = (np.concatenate(x) for x in (column, period, cell))
-    flow, safety, quantity = (x[t_of, c, local[at]].astype(float) for x in (batch.flow, batch.safety, batch.quantity))
+    flow, average, peak = (x[t_of, c, local[at]].astype(float) for x in (batch.flow, batch.average, batch.peak))
     first = t_of == 0
-    held = summed(at[first], (safety + quantity / 2.0)[first], len(local))
+    held = summed(at[first], average[first], len(local))
     return Columns(
         sku=skus,
         path=np.packbits(family.sets[path], axis=2),
@@ -92,8 +92,8 @@ def make(instance: Instance, batch: Batch, local: Ints, path: Ints, lanes_matter
         node=family.cells.node[c],
         stocked=family.cells.stocked[c].astype(float),
         flow=flow,
-        safety=safety,
-        quantity=quantity,
+        average=average,
+        peak=peak,
     )
 
 
@@ -219,11 +219,10 @@ class Rows:
     def _entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
         case = self.instance
         k, n, t = columns.sku[columns.column], columns.node, columns.period
-        average = columns.safety + columns.quantity / 2.0
         uses = {
-            "volume_m3": case.volume_m3[k] * (columns.safety + columns.quantity),
-            "value": case.unit_cost[k] * average,
-            "units": average,
+            "volume_m3": case.volume_m3[k] * columns.peak,
+            "value": case.unit_cost[k] * columns.average,
+            "units": columns.average,
             "units_per_day": columns.flow,
             "skus": columns.stocked,
         }

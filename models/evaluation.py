@@ -28,7 +28,7 @@ class Evaluation:
     variance: Floats  # (K,N,T) V, units^2/day
     lead_time: Floats  # (K,N,T) L, days, of stocking nodes
     lead_time_sd: Floats  # (K,N,T) days
-    lead_time_demand: Floats  # (K,N,T) m, units
+    lead_time_demand: Floats  # (K,N,T) reorder point less safety stock, units
     safety_stock: Floats  # (K,N,T) units
     reorder_point: Floats  # (K,N,T) units
     order_quantity: Floats  # (K,N,T) units
@@ -230,12 +230,11 @@ def _lane_costs(instance: Instance, primary: Ints, backup: Ints) -> dict[str, Fl
 def _node_sku_costs(instance: Instance, stocked: Bools, flow: Floats, policy: StockPolicy) -> dict[str, Floats]:
     days, months = instance.days[None, None, :], instance.months[None, None, :]
     inbound = instance.inbound_per_unit + instance.weight_kg[:, None] * instance.inbound_per_kg
-    orders = np.divide(flow, policy.quantity, out=np.zeros_like(flow), where=policy.quantity > 0)
     cost = instance.unit_cost[:, None, None]
     volume = instance.volume_m3[:, None, None]
     return {
         "inbound": days * flow * inbound[:, :, None],
-        "ordering": days * orders * instance.order_cost[:, :, None],
+        "ordering": days * policy.orders_per_day * instance.order_cost[:, :, None],
         "handling": days * flow * instance.handling_cost[None, :, None],
         "capital": days / 365.0 * instance.holding_rate * cost * policy.average,
         "storage": months * instance.storage_cost[None, :, None] * volume * policy.average,

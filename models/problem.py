@@ -49,16 +49,16 @@ def _extreme(instance: Instance, batch: Batch) -> Columns:
     """A column per SKU that uses, at every node and period, the most of any set."""
     cells, count = batch.family.cells, len(batch.skus)
     periods, nodes = len(instance.periods), len(instance.nodes)
-    flow, safety, quantity = (np.zeros((periods, nodes, count)) for _ in range(3))
+    flow, average, peak = (np.zeros((periods, nodes, count)) for _ in range(3))
     for n in np.unique(cells.node[:-1]):
         of = np.flatnonzero(cells.node[:-1] == n)
-        for out, values in ((flow, batch.flow), (safety, batch.safety), (quantity, batch.quantity)):
+        for out, values in ((flow, batch.flow), (average, batch.average), (peak, batch.peak)):
             out[:, n] = values[:, of].max(axis=1)
     t, n, column = (x.ravel() for x in np.indices(flow.shape))
     finite = np.where(np.isfinite(batch.cost), np.abs(batch.cost), 0.0).max(axis=1).T
     change = (instance.change_cost_in + instance.change_cost_out) * nodes
     change = change + instance.leaving[batch.skus].sum(axis=1)[:, None]
-    held = (safety[0] + quantity[0] / 2.0).sum(axis=0)
+    held = average[0].sum(axis=0)
     wanted = instance.days[0] * instance.mean[batch.skus, :, 0].sum(axis=1) + held
     return Columns(
         sku=batch.skus,
@@ -72,8 +72,8 @@ def _extreme(instance: Instance, batch: Batch) -> Columns:
         node=n,
         stocked=np.ones(len(t)),
         flow=flow.ravel(),
-        safety=safety.ravel(),
-        quantity=quantity.ravel(),
+        average=average.ravel(),
+        peak=peak.ravel(),
     )
 
 

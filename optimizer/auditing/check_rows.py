@@ -70,7 +70,7 @@ def check_replenishment(read: Read, ref: Reference, found: Recomputed, row: Ints
         "The smallest that keeps the service promised.",
     )
     report.numbers(
-        "V-031", table, "safety_stock", rows["safety_stock"].to_numpy(), "Reorder point less lead-time demand."
+        "V-031", table, "safety_stock", rows["safety_stock"].to_numpy(), "Reorder point less sales until delivery."
     )
     report.numbers("V-032", table, "order_up_to", (rows["reorder_point"] + rows["order_quantity"]).to_numpy())
     _first_orders(lines, read, ref, found, rows, report)
