@@ -26,6 +26,7 @@ class Columns:
     cost: Floats  # (P,) money over the horizon, change costs included
     period_cost: Floats  # (P,T)
     purchases: Floats  # (P,) money in the first period
+    changed: Floats  # (P,N) 1 where the first period's set is not the placement in force
     by_lane: tuple[Ints, Floats]  # (P,R,T) primary lane, -1 none; and the units/day over it
     column: Ints  # (E,) which path
     period: Ints  # (E,)
@@ -44,7 +45,7 @@ class Columns:
         new[chosen] = np.arange(len(chosen))
         keep = np.flatnonzero(new[self.column] >= 0)
         entries = {f: getattr(self, f)[keep] for f in ("period", "node", "stocked", "flow", "average", "peak")}
-        heads = {f: getattr(self, f)[chosen] for f in ("sku", "path", "cost", "period_cost", "purchases")}
+        heads = {f: getattr(self, f)[chosen] for f in ("sku", "path", "cost", "period_cost", "purchases", "changed")}
         lanes, units = self.by_lane
         return Columns(**heads, by_lane=(lanes[chosen], units[chosen]), column=new[self.column[keep]], **entries)
 
@@ -86,6 +87,7 @@ def make(instance: Instance, batch: Batch, local: Ints, path: Ints, lanes_matter
         cost=cost.sum(axis=1),
         period_cost=cost,
         purchases=pricing.purchases(instance, skus, held),
+        changed=_changed(instance, family, skus, path),
         by_lane=_by_lane(instance, family, skus, path, lanes_matter),
         column=at,
         period=t_of,
@@ -108,6 +110,12 @@ def _changes(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floa
     if instance.in_force is not None:
         cost[:, 0] = added[:, 0] * instance.change_cost_in + (instance.leaving[skus] * ~sets[:, 0]).sum(axis=1)
     return cost
+
+
+def _changed(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floats:
+    if instance.in_force is None:
+        return np.zeros((len(skus), len(instance.nodes)))
+    return (family.sets[path[:, 0]] != instance.in_force[skus]).astype(float)
 
 
 def _by_lane(instance: Instance, family: Family, skus: Ints, path: Ints, lanes_matter: bool) -> tuple[Ints, Floats]:
@@ -249,7 +257,7 @@ class Rows:
             yield row, columns.column, columns.stocked
 
     def _whole_entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
-        """Limits on cost and on purchases."""
+        """Limits on cost, on purchases and on changes."""
         every = np.arange(len(columns))
         for i, limit in enumerate(self.instance.limits):
             row = int(self.limit[i].max(initial=-1))
@@ -258,6 +266,8 @@ class Rows:
                 yield counted, every, columns.period_cost[:, limit.periods].sum(axis=1)
             elif limit.measure == "purchases":
                 yield counted, every, columns.purchases
+            elif limit.measure == "changes":
+                yield counted, every, columns.changed @ limit.nodes.astype(float)
 
     def _lane_entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
         case = self.instance

@@ -50,6 +50,8 @@ def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
         by_set = np.where(family.primary >= 0, by_lane[family.primary], 0.0)
         total += by_set @ (instance.mean[skus, :, t] * factor[:, None]).T
     total += _purchase_rent(instance, batch, prices, t)
+    if t == 0 and instance.in_force is not None:
+        total += (change_rents(instance, skus, prices) * instance.in_force[skus]).sum(axis=1)
     return total
 
 
@@ -80,6 +82,8 @@ def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
     for i, limit in enumerate(instance.limits):
         if limit.measure in by_measure and limit.regions is None and prices.limits[i, t] != 0.0:
             by_measure[limit.measure] += prices.limits[i, t] * np.outer(limit.skus[skus], limit.nodes)
+    if t == 0:
+        by_measure["skus"] += change_rents(instance, skus, prices) * instance.turns[skus]
     volume = by_measure["volume_m3"] * instance.volume_m3[skus, None]
     stock = by_measure["value"] * instance.unit_cost[skus, None] + by_measure["units"]
     slots = by_measure["skus"]
@@ -87,6 +91,15 @@ def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
         slots = slots + prices.stocked[skus, :, t]
     used = None if prices.used is None else prices.used[skus, :, t]
     return stock, volume, by_measure["units_per_day"], slots, used
+
+
+def change_rents(instance: Instance, skus: Ints, prices: Prices) -> Floats:
+    """(B,N) rent on a placement that is not as it was before the first period."""
+    total = np.zeros((len(skus), len(instance.nodes)))
+    for i, limit in enumerate(instance.limits):
+        if limit.measure == "changes":
+            total += prices.limits[i, 0] * np.outer(limit.skus[skus], limit.nodes)
+    return total
 
 
 def regional_rents(instance: Instance, skus: Ints, prices: Prices, t: int) -> Iterator[tuple[Floats, Floats]]:

@@ -66,6 +66,7 @@ def _extreme(instance: Instance, batch: Batch) -> Columns:
         cost=finite.sum(axis=1),
         period_cost=finite + change,
         purchases=instance.unit_cost[batch.skus] * wanted,
+        changed=np.ones((count, nodes)),
         by_lane=(np.zeros((count, 0, periods), dtype=np.int64), np.zeros((count, 0, periods))),
         column=column,
         period=t,

@@ -17,7 +17,7 @@ from .decisions import read_decisions
 from .recompute import Recomputation, Recomputed
 from .reference import Rates, Reference, reference
 from .report import Report
-from .use import Limit, NodeUse, cuts, limit_use, limits, node_use, penalty
+from .use import AT_FIRST, Limit, NodeUse, cuts, limit_use, limits, node_use, penalty
 from .workbook import PlanBook
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def money_of(ref: Reference, read: Read, found: Recomputed, use: NodeUse, rows: 
         if not len(limit.periods):
             continue
         used = limit_use(limit, ref, read.decisions, found, use)
-        if limit.measure == "purchases":
+        if limit.measure in AT_FIRST:
             paid[0] += penalty(limit, used)
         elif len(used) == 1:
             paid[limit.periods[0]] += penalty(limit, used)
