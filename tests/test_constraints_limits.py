@@ -123,7 +123,7 @@ CASES = [case(bite) for bite in BITES]
 
 
 def can_be_impossible(bite: Bite) -> bool:
-    """Nothing at one of the nodes is no contradiction, nor no change; one node is always open, a least cost has no end."""
+    """Nothing at one node, or no change, is no contradiction, one node is always open, and a least cost has no end."""
     reachable = bite.sense == "max" and not all(bite.nodes)
     return not reachable and (bite.measure, bite.sense) not in (("nodes", "max"), ("changes", "max"), ("cost", "min"))
 
