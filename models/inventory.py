@@ -86,7 +86,10 @@ def awaited_demand(
     review_days: ArrayLike,
     level_error: ArrayLike,
 ) -> Awaited:
-    """Z = U + lead-time demand of cells with flow; its variance has (eps (L + R/2) F)^2 for the level error eps.
+    """Z = U + lead-time demand of cells with flow, over order cycles, of which a higher level has more.
+
+    Where the level is uncertain by the share eps, a unit asked for meets a level eps^2 higher than the mean: with
+    g = (L + R/2) F the mean has eps^2 g and the variance (eps g)^2 (1 + eps^2) of it (the size-biased gamma level).
 
     Without any spread (constant demand, lead time and level) U is the most it can be, G.
 
@@ -96,10 +99,12 @@ def awaited_demand(
     F, V, lead, sd, review, error = _arrays(flow, variance, lead_time, lead_time_sd, review_days, level_error)
     mean, s2 = lead_time_demand(F, V, lead, sd)
     wait, spread = undershoot(F, V, review)
-    unsure = (error * (lead + 0.5 * review) * F) ** 2
+    at_risk = (lead + 0.5 * review) * F
+    unsure = (error * at_risk) ** 2
     constant = is_constant((lead + review) * F, s2 + review * V + unsure)
     wait = np.where(constant, review * F, wait)
-    return Awaited(mean + wait, np.where(constant, 0.0, s2 + spread + unsure), wait)
+    more = np.where(constant, 0.0, error * error * at_risk)
+    return Awaited(mean + wait + more, np.where(constant, 0.0, s2 + spread + unsure + more * more), wait)
 
 
 def order_quantity(

@@ -220,7 +220,9 @@ def awaited(
     once, twice = max(0.0, between + excess), max(0.0, between + 2 * excess)
     wait = once / 2
     of_wait = max(0.0, once * twice / 3 + wait - wait**2)
-    return lead * flow + wait, lead * variance + lead_variance * flow**2 + of_wait + unsure, wait
+    more = eps**2 * (lead + review / 2) * flow
+    spread = lead * variance + lead_variance * flow**2 + of_wait + unsure * (1 + eps**2)
+    return lead * flow + wait + more, spread, wait
 
 
 def order_quantity(

@@ -120,10 +120,10 @@ def awaited_demand(
     of_wait = np.maximum(once * twice / 3.0 + once / 2.0 * (1.0 - once / 2.0), 0.0)
     steady = is_constant((lead + review) * flow, (lead + review) * variance + lead_spread + unsure)
     wait = np.where(steady, between, once / 2.0)
-    spread = np.where(steady, 0.0, lead * variance + lead_spread + of_wait + unsure)
-    return Awaited(
-        np.where(moving, lead * flow + wait, 0.0), np.where(moving, spread, 0.0), np.where(moving, wait, 0.0)
-    )
+    biased = np.where(steady, 0.0, error * error)
+    spread = np.where(steady, 0.0, lead * variance + lead_spread + of_wait + unsure * (1.0 + biased))
+    mean = flow * (lead + biased * (lead + review / 2.0)) + wait
+    return Awaited(np.where(moving, mean, 0.0), np.where(moving, spread, 0.0), np.where(moving, wait, 0.0))
 
 
 class Service:
