@@ -23,11 +23,11 @@ PHASES = ("reading", "demand", "patterns", "bound", "plan", "closing", "writing"
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_or_failing_at_any_step_a_run_leaves_the_old_plan_or_the_new_one() -> None:
-    """kill -9 at every step on the disk; a full disk, a lost share, a locked folder and SIGTERM at every sixth.
+    """kill -9 at every step on the disk; a full disk, a lost share, a locked folder and SIGTERM at every ninth.
 
     ``tests.faults.kills`` states what must hold after each, and says what broke. At least 40 runs die.
     """
-    words = [sys.executable, "-m", "tests.faults.kills", "--one-in", "4000", "--every", "6"]
+    words = [sys.executable, "-m", "tests.faults.kills", "--one-in", "4000", "--every", "9"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     killed = re.search(r"kill (\d+)", done.stdout)
