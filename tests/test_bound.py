@@ -60,3 +60,8 @@ def test_odd_cases_in_odd_units(kind: str, seed: int) -> None:
     """Ties, single nodes and SKUs, nothing to sell, no way to sell it, prices a million times apart, in any unit."""
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     holds(odd(kind, 20_000 + 100 * KINDS.index(kind) + seed), 10.0 ** rng.integers(-6, 10), 10.0 ** rng.integers(-6, 7))
+
+
+def test_a_plan_far_dearer_than_the_best_of_each_sku() -> None:
+    """Room sends a SKU to a node where it costs 30,000 times as much: dear, but no lack of room."""
+    holds(odd("dear and cheap", 120_971), 1.0, 1.0)
