@@ -177,7 +177,8 @@ class Search:
         self._mark("plan")
         if self.gap > self.target:
             self._plunge(problem)
-        if self.gap > self.target and not self._close_by_enumeration(problem):
+        enough = max(self.target, self.instance.keep_gap if self._begins_well() else 0.0)
+        if self.gap > enough and not self._close_by_enumeration(problem):
             fixings = self._branch(problem)
             self._round(problem, rounding.THOROUGH, fixings)
         self._keep_start(problem)
@@ -255,6 +256,11 @@ class Search:
             columns = incumbent.wanted_columns(problem, self._generated(), wanted)
             self.start = columns, rounding.complete(problem, columns)
             self._accept(self.start[1])
+
+    def _begins_well(self) -> bool:
+        """The start keeps every limit and is within the gap up to which it is kept."""
+        whole = None if self.start is None else self.start[1]
+        return whole is not None and whole.cost - self.bound <= self.instance.keep_gap * abs(whole.cost)
 
     def _keep_start(self, problem: Problem) -> None:
         """Among the plans within the asked gap, one close to the start: it whole, or as many SKUs of it as may be."""

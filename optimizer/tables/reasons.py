@@ -49,7 +49,8 @@ class _Teller:
         if instance.in_force is not None and not instance.in_force[k].any():
             return self._join(["first placement of the SKU"])
         opened = self._opened(n)
-        return self._join([opened, *self._shut_of(k), *self._over(k), *self._demand(k, n), *self._saving(k)])
+        forced = [opened, *self._shut_of(k), *self._over(k), *self._under(k)]
+        return self._join([*forced, *self._demand(k, n), *self._saving(k)])
 
     def gone(self, k: int, n: int) -> str:
         """A node that ceases to stock a SKU."""
@@ -125,6 +126,21 @@ class _Teller:
         held = 0 if instance.in_force is None else int((instance.in_force[k] & self.basis.open[:, 0]).sum())
         if held > instance.max_nodes[k]:
             yield f"tier {instance.tier[k]} is held at {instance.max_nodes[k]} nodes at most{self._tier_before(k)}"
+
+    def _under(self, k: int) -> Iterator[str]:
+        """That what is left of the placement in force is too little for the tier, or leaves a region without backup."""
+        instance, left = self.basis.instance, _left(self.basis)[k]
+        possible = instance.allowed[k, :, 0] & self.basis.open[:, 0]
+        least = min(int(instance.min_nodes[k]), int(possible.sum()))
+        if 0 < left.sum() < least:
+            yield f"tier {instance.tier[k]} is held at {least} nodes at least"
+        if instance.max_nodes[k] < 2:
+            return
+        reach = _reach(self.basis, int(instance.temperature[k]))
+        asked = instance.backup_required & (instance.mean[k, :, 0] > 0) & (possible @ reach >= 2)
+        lone = np.flatnonzero(asked & (left @ reach < 2))
+        if len(lone):
+            yield f"a backup is required for {_listed([instance.regions[r] for r in lone])}"
 
     # --- what demand and terms do ----------------------------------------------------------------------------------
 
@@ -297,12 +313,18 @@ def _reaching(basis: PlanBasis, held: Bools) -> Bools:
     demanded = case.mean[:, :, 0] > 0
     out = np.zeros(len(case.skus), dtype=np.bool_)
     for c in range(len(TEMPERATURES)):
-        lanes = case.lane_temperatures[:, c]
-        reach = np.zeros((len(case.nodes), len(case.regions)))
-        reach[case.lane_node[lanes], case.lane_region[lanes]] = 1.0
         of = np.flatnonzero(case.temperature == c)
-        reached = held[of].astype(float) @ reach > 0
+        reached = held[of].astype(float) @ _reach(basis, c) > 0
         out[of] = (reached | ~demanded[of]).all(axis=1) & demanded[of].any(axis=1)
+    return out
+
+
+def _reach(basis: PlanBasis, temperature: int) -> Floats:
+    """(N,R) 1 where a lane carries the temperature from the node to the region."""
+    case = basis.instance
+    lanes = case.lane_temperatures[:, temperature]
+    out = np.zeros((len(case.nodes), len(case.regions)))
+    out[case.lane_node[lanes], case.lane_region[lanes]] = 1.0
     return out
 
 
