@@ -34,7 +34,8 @@ NASTY: tuple[Any, ...] = (
     "#N/A", "1,5", "1.234,56", "12 pcs", "10%", "inf", "nan", "NA", "null", "None", "=1+1", "@x", "'", '"', "<b>",
     "&amp;", "P-0", "p-0", "P-0 ", "\u0420-0", "P-1", "MAIN", "EAST", "NE", "x" * 300, "x" * 40_000, "a\nb",
     "tab\tbed", "🚚", "日本", "_x0001_", "00123", "1E5", "2027-01-01", "31/12/2026", date(1900, 1, 1),
-    date(2026, 12, 31), date(2999, 1, 1), datetime(2026, 12, 31, 23, 59, 59), "all", "yes", "no", "open", "closed", "candidate", "central",
+    date(2026, 12, 31), date(2999, 1, 1), datetime(2026, 12, 31, 23, 59, 59),
+    "all", "yes", "no", "open", "closed", "candidate", "central",
     "chilled", "frozen",
 )  # fmt: skip
 TEXTS = (

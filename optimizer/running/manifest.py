@@ -128,7 +128,8 @@ def of_plan(made: Plan) -> Manifest:
             "counts": dict(outcome.counts),
             "seed": made.case.settings.seed,
             "threads": 1,
-            "reproducible": outcome.status in ("gap_reached", "stalled"),
+            "reproducible": outcome.status in ("gap_reached", "stalled")
+            and outcome.counts.get("reproducible", 1.0) > 0,
             "seconds_in_all": made.facts["seconds"],
             "peak_memory_mb": made.facts["peak_memory_mb"],
         },
