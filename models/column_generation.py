@@ -21,9 +21,14 @@ from .outcome import Outcome, Progress, Relief
 from .problem import Problem, usage_most
 from .relief import contradiction_relief, named_relief, rents_by_name
 from .rounding import Rounded
+from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
+GROUP_ABOVE = 2_000  # SKUs with a choice beyond which they share the rows of the master in groups
+ALONE = 500  # costliest SKUs with a row of their own even then
+GROUPS = 500  # among the others
+ROUGH = 5e-3  # gap of the bound at which such cases get their first plan
 RESCUE_SECONDS = 5.0  # for a plan after a stop that came before the first one
 RESERVE = 0.1  # share of the time limit (at most RESCUE_SECONDS) kept for it
 
@@ -153,7 +158,7 @@ class Search:
         if self.plan is None and generation is not None and generation.master.pool is not None:
             self.clock = generation.clock = Clock(RESCUE_SECONDS)
             if generation.master.solve(RESCUE_SECONDS, central=False):
-                self._round(generation.problem, rounding.QUICK)
+                self._round(rounding.QUICK)
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -163,11 +168,11 @@ class Search:
         self._mark("patterns")
         self._root(problem)
         self._mark("bound")
-        self._round(problem, rounding.QUICK)
+        self._round(rounding.QUICK)
         self._mark("plan")
         if self.gap > self.target and not self._close_by_enumeration(problem):
             fixings = self._branch(problem)
-            self._round(problem, rounding.THOROUGH, fixings)
+            self._round(rounding.THOROUGH, fixings)
         self._mark("closing")
 
     def _mark(self, stage: str) -> None:
@@ -193,10 +198,14 @@ class Search:
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)
+        group = catalogue.groups(ALONE, GROUPS) if len(catalogue.choosers) > GROUP_ABOVE else None
         self.generation = Generation(
-            problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note)
+            problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note), None, group
         )
-        self.generation.run(self._tolerance(), rent)
+        self.generation.run(ROUGH if group is not None else self._tolerance(), rent)
+        if group is not None:
+            self._round(rounding.QUICK)
+            self.generation.refine(self._tolerance())
 
     def _tolerance(self) -> float:
         return max(1e-10, min(0.1 * self.target, 1e-3))
@@ -223,15 +232,19 @@ class Search:
         window = (self.best - bound) * (1.0 + 1e-9) + 1e-9
         return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left, fixings)
 
-    def _round(self, problem: Problem, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
+    def _round(self, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
         """Restricted programs of growing size until the gap is reached."""
-        generation = self._generated()
+        if self.gap <= self.target:
+            return
+        made = self._generated()
+        if made.grouped:
+            made = settle(made, fixings or {}, self._tolerance())
         for effort in efforts:
             if self.gap <= self.target:
                 return
             self.clock.check()
             goal = self._goal(fixings or {})
-            self._accept(rounding.round_master(problem, generation.master, generation.reduced_costs(), goal, effort))
+            self._accept(rounding.round_master(made.problem, made.master, made.reduced_costs(), goal, effort))
 
     def _generated(self) -> Generation:
         if self.generation is None:
@@ -248,7 +261,7 @@ class Search:
         generation = self._generated()
         self.tree = Tree(generation, self._tolerance())
         try:
-            self.tree.grow(self._enough, lambda fixings: self._round(problem, rounding.QUICK, fixings))
+            self.tree.grow(self._enough, lambda fixings: self._round(rounding.QUICK, fixings))
         finally:
             self.counts["branches"] = float(self.tree.count)
         fixings = self.tree.promising()
@@ -260,7 +273,7 @@ class Search:
     def _close_by_enumeration(self, problem: Problem) -> bool:
         """Bring in every path that could still be part of a better plan; False where they are too many."""
         generation, goal = self._generated(), self._goal({})
-        if problem.catalogue.relaxed:
+        if problem.catalogue.relaxed or generation.grouped:
             return False
         columns = enumeration.paths_within(problem.catalogue, generation.prices(), goal.window)
         if columns is None:

@@ -20,6 +20,7 @@ from .relief import named_relief
 
 PATIENCE = 3  # rounds of central rents without a better bound before the master is solved to a vertex
 CENTRAL_ABOVE = 150  # SKUs beyond which rents come from the centre of the master's optimal face: far fewer rounds
+SMOOTHING = 0.6  # share of the best bound's rents in those that groups of SKUs are priced at next
 SLACK_STEPS = 4  # times the price of slack is raised before the case is shown to be infeasible
 SEPARATE_BELOW = 5e-3  # opening links are looked for once master and bound are this close
 
@@ -70,6 +71,7 @@ class Generation:
         clock: Clock,
         say: Callable[[str], None],
         weight: Floats | None = None,
+        group: Ints | None = None,
     ) -> None:
         self.problem, self.catalogue, self.network, self.clock, self.say = problem, catalogue, network, clock, say
         self.weight = np.ones(len(catalogue.choosers)) if weight is None else weight
@@ -79,8 +81,16 @@ class Generation:
         self.rent: Floats = np.zeros(len(problem.rows))
         self.link_rent: Floats = np.zeros(0)
         self.master = Master(
-            self.instance, problem.compiled, problem.rows, catalogue.choosers, problem.fixed_use, problem.seed, weight
+            self.instance,
+            problem.compiled,
+            problem.rows,
+            catalogue.choosers,
+            problem.fixed_use,
+            problem.seed,
+            weight,
+            group,
         )
+        self.grouped = group is not None
 
     @property
     def instance(self) -> Instance:
@@ -98,6 +108,11 @@ class Generation:
         self.master.add_slack(self.slack_price)
         if first is not None:
             self.master.add(first)
+        self._converge(tolerance)
+        self._drive_out_slack(tolerance)
+
+    def refine(self, tolerance: float) -> None:
+        """Generate on until bound and master agree to a smaller ``tolerance``. Raises as :meth:`run`."""
         self._converge(tolerance)
         self._drive_out_slack(tolerance)
 
@@ -183,15 +198,14 @@ class Generation:
 
     def _converge(self, tolerance: float, enough: float = np.inf) -> None:
         """Rounds of master, pricing and links until nothing is left to add, ending on a vertex of the master."""
-        central, stale = len(self.catalogue.choosers) > CENTRAL_ABOVE and not self.master.links, 0
+        central, stale = self.master.groups > CENTRAL_ABOVE and not self.master.links, 0
         while True:
             self.clock.check()
             if not self.master.solve(self.clock.left, central):
                 raise OutOfTime
             value = self.master.objective() + self.problem.fixed_cost
             duals, before = self.master.duals(), self.bound
-            priced = self._price(duals.rent, duals.links)
-            added = self._add_improving(priced, duals)
+            added = self._generate(duals)
             self.rounds += 1
             distance = (value - self.bound) / max(abs(value), 1e-6)
             linked = self._separate() if distance <= SEPARATE_BELOW or added == 0 else 0
@@ -202,8 +216,23 @@ class Generation:
             if linked or stale >= PATIENCE or distance <= tolerance or added == 0:
                 central = False
 
+    def _generate(self, duals: Duals) -> int:
+        """Price every set and add the best paths; returns how many columns are new.
+
+        Rents on the way from those of the best bound to those of the master swing less from round to round (Wentges
+        1997, Weighted Dantzig-Wolfe decomposition for linear mixed-integer programming).
+        """
+        if self.grouped and np.isfinite(self.bound):
+            rent = SMOOTHING * self.rent + (1.0 - SMOOTHING) * duals.rent
+            links = SMOOTHING * self.link_rent + (1.0 - SMOOTHING) * duals.links
+            columns = self.catalogue.columns(self._price(rent, links))
+            added = 0 if columns is None else self.master.add(columns)
+            if added:
+                return added
+        return self._add_improving(self._price(duals.rent, duals.links), duals)
+
     def _separate(self) -> int:
-        keys = violated_links(self.instance, self.master)
+        keys = [] if self.grouped else violated_links(self.instance, self.master)
         if keys:
             self.master.add_links(keys, 10.0 * self.whole)
             self.link_rent = np.append(self.link_rent, np.zeros(len(keys)))
@@ -237,6 +266,7 @@ class Generation:
 
     def _add_improving(self, priced: Priced, duals: Duals) -> int:
         """Add the best paths that improve the master."""
-        wanted = self.weight * priced.cost < duals.sku - 1e-9 * np.maximum(1.0, np.abs(duals.sku))
-        columns = self.catalogue.columns(priced, wanted)
+        cost = summed(self.master.group, self.weight * priced.cost, self.master.groups)
+        wanted = cost < duals.group - 1e-9 * np.maximum(1.0, np.abs(duals.group))
+        columns = self.catalogue.columns(priced, wanted[self.master.group])
         return 0 if columns is None else self.master.add(columns)

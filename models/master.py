@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .columns import Columns, Rows, concatenate
-from .instance import Bools, Floats, Instance, Ints
+from .instance import Bools, Floats, Instance, Ints, summed
 from .network import Compiled, Contradiction
 
 INFINITY = highspy.kHighsInf
@@ -132,11 +132,15 @@ class Duals:
 
     rent: Floats  # (D,) per definition row
     links: Floats  # (number of link rows,)
-    sku: Floats  # (number of SKUs in the master,)
+    group: Floats  # (number of groups,) of SKUs
 
 
 class Master:
-    """The restricted master LP. Columns are only ever appended; slack on definition and link rows bounds the rents."""
+    """The restricted master LP. Columns are only ever appended; slack on definition and link rows bounds the rents.
+
+    Each SKU has a row and picks one column; where there are very many, SKUs share a row in groups, and a column holds
+    a pick for each SKU of its group. Rents and Lagrangian bound mean the same either way.
+    """
 
     def __init__(
         self,
@@ -147,7 +151,10 @@ class Master:
         fixed_use: Floats,
         seed: int,
         weight: Floats | None = None,
+        group: Ints | None = None,
     ) -> None:
+        self.group = np.arange(len(skus)) if group is None else group  # row of each SKU
+        self.groups = int(self.group.max(initial=-1)) + 1
         self.weight = np.ones(len(skus)) if weight is None else weight  # how many SKUs each one stands for
         self.instance, self.compiled, self.rows, self.skus = instance, compiled, rows, skus
         self.position = np.full(len(instance.skus), -1)
@@ -156,11 +163,12 @@ class Master:
         load(compiled, self.solver)
         self.first_definition = len(compiled.row_lower)
         self.first_sku = self.first_definition + len(rows)
-        self.first_link = self.first_sku + len(skus)
+        self.first_link = self.first_sku + self.groups
         add_rows(self.solver, fixed_use, fixed_use, rows.definitions(len(compiled.cost)))
-        add_rows(self.solver, np.ones(len(skus)), np.ones(len(skus)), sp.csr_matrix((len(skus), len(compiled.cost))))
-        self.pool: Columns | None = None
-        self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pool column
+        ones = np.ones(self.groups)
+        add_rows(self.solver, ones, ones, sp.csr_matrix((self.groups, len(compiled.cost))))
+        self.chunks: list[Columns] = []  # picks, as they were added
+        self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pick
         self.known: set[tuple[int, bytes]] = set()
         self.links: list[tuple[int, int, int]] = []
         self.rows_are_new = True  # new rows leave the last basis dual feasible, new columns leave it primal feasible
@@ -187,42 +195,56 @@ class Master:
         self.slack_row = np.append(self.slack_row, rows)
         add_slack_columns(self.solver, rows, sign, price)
 
+    @property
+    def pool(self) -> Columns | None:
+        """Every pick there is a column for."""
+        if len(self.chunks) > 1:
+            self.chunks = [concatenate(self.chunks)]
+        return self.chunks[0] if self.chunks else None
+
     def add(self, columns: Columns) -> int:
-        """Append the columns that are not there yet; returns their number."""
+        """Append the columns that these picks make, of whole groups each, where not there yet; returns their number."""
+        groups = self.group[self.position[columns.sku]]
+        order = np.argsort(groups, kind="stable")
+        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+        flat = columns.path[order].reshape(len(columns), -1)
         fresh = []
-        for at, (sku, path) in enumerate(zip(columns.sku.tolist(), columns.path, strict=True)):
-            key = (sku, path.tobytes())
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
+            key = (int(groups[order[start]]), flat[start:end].tobytes())
             if key not in self.known:
                 self.known.add(key)
-                fresh.append(at)
-        if not fresh:
-            return 0
-        columns = columns.take(np.array(fresh))
-        at = self.width
+                fresh.append(order[start:end])
+        if fresh:
+            self._append(columns.take(np.concatenate(fresh)), np.repeat(np.arange(len(fresh)), [len(x) for x in fresh]))
+        return len(fresh)
+
+    def _append(self, picks: Columns, of_pick: Ints) -> None:
+        """Columns of the master out of picks; ``of_pick`` (P,) says which."""
+        count, at = int(of_pick[-1]) + 1, self.width
         add_columns(
             self.solver,
-            self.weight[self.position[columns.sku]] * columns.cost,
-            np.zeros(len(columns)),
-            np.full(len(columns), INFINITY),
-            self._matrix(columns),
+            summed(of_pick, self.weight[self.position[picks.sku]] * picks.cost, count),
+            np.zeros(count),
+            np.full(count, INFINITY),
+            self._matrix(picks, of_pick, count),
         )
-        self.pool = columns if self.pool is None else concatenate([self.pool, columns])
-        self.pool_column = np.append(self.pool_column, at + np.arange(len(columns)))
-        return len(columns)
+        self.chunks.append(picks)
+        self.pool_column = np.append(self.pool_column, at + of_pick)
 
-    def _matrix(self, columns: Columns) -> sp.csc_matrix:
-        row, column, use = self.rows.entries(columns)
-        every = np.arange(len(columns))
-        link_row, link_column = self._linked(self.links, columns)
-        of_sku = self.position[columns.sku]
-        use = self.weight[of_sku[column]] * use
-        rows = [self.first_definition + row, self.first_sku + of_sku, self.first_link + link_row]
+    def _matrix(self, picks: Columns, of_pick: Ints, count: int) -> sp.csc_matrix:
+        row, pick, use = self.rows.entries(picks)
+        link_row, link_pick = self._linked(self.links, picks)
+        of_sku = self.position[picks.sku]
+        use = self.weight[of_sku[pick]] * use
+        group = np.zeros(count, dtype=np.int64)
+        group[of_pick] = self.group[of_sku]
+        rows = [self.first_definition + row, self.first_sku + group, self.first_link + link_row]
         return sp.csc_matrix(
             (
-                np.concatenate([-use, np.ones(len(columns)), np.ones(len(link_row))]),
-                (np.concatenate(rows), np.concatenate([column, every, link_column])),
+                np.concatenate([-use, np.ones(count), np.ones(len(link_row))]),
+                (np.concatenate(rows), np.concatenate([of_pick[pick], np.arange(count), of_pick[link_pick]])),
             ),
-            (self.height, len(columns)),
+            (self.height, count),
         )
 
     def _linked(self, keys: list[tuple[int, int, int]], columns: Columns) -> tuple[Ints, Ints]:
@@ -296,7 +318,7 @@ class Master:
         return Duals(
             rent=dual[self.first_definition : self.first_sku],
             links=np.maximum(0.0, -dual[self.first_link :]) / self._link_weight(),
-            sku=dual[self.first_sku : self.first_link],
+            group=dual[self.first_sku : self.first_link],
         )
 
     def _link_weight(self) -> Floats:
@@ -330,10 +352,9 @@ class Master:
         if self.pool is None:
             return
         closed = closed_nodes(self.instance, fixings)
-        barred = np.zeros(len(self.pool), dtype=bool)
-        barred[self.pool.column[closed[self.pool.node, self.pool.period]]] = True
-        upper = np.where(barred, 0.0, INFINITY)
-        columns = self.pool_column.astype(np.int32)
+        barred = self.pool_column[self.pool.column[closed[self.pool.node, self.pool.period]]]
+        columns = np.unique(self.pool_column).astype(np.int32)
+        upper = np.where(np.isin(columns, barred), 0.0, INFINITY)
         checked(self.solver.changeColsBounds(len(columns), columns, np.zeros(len(columns)), upper), "barred columns")
 
     def set_slack_price(self, definition: Floats, link: float) -> None:

@@ -1,0 +1,80 @@
+"""From groups back to single SKUs: most take the path that the master gives them, the undecided get a master of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .columns import Columns
+from .generation import Generation
+from .instance import Bools, Floats, Ints, summed
+from .master import Fixings
+
+SLIGHT = 1e-6  # share of a SKU below which a pick does not count
+FREE_LEAST = 400  # SKUs left a choice at least, for whole patterns to fit where fractions did
+FREE_MOST = 4_000  # SKUs left a choice at most; the others take the path with their largest share
+
+
+def settle(made: Generation, fixings: Fixings, tolerance: float) -> Generation:
+    """A converged generation of the SKUs that a grouped master leaves undecided, under its openings.
+
+    Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
+    """
+    picks, share = _shares(made)
+    leading = _leading(made, picks, share)
+    free = _free(made, share[leading])
+    settled = None if free.all() else picks.take(leading[~free])
+    catalogue = made.catalogue.settle(free, settled)
+    problem = replace(
+        made.problem,
+        catalogue=catalogue,
+        fixed_cost=made.problem.fixed_cost + (0.0 if settled is None else float(settled.cost.sum())),
+        fixed_use=catalogue.fixed_use(),
+    )
+    fine = Generation(problem, catalogue, made.network, made.clock, made.say)
+    fine.restrict(fixings)
+    fine.run(tolerance, made.rent)
+    return fine
+
+
+def _shares(made: Generation) -> tuple[Columns, Floats]:
+    """Distinct picks in the solution of the grouped master, and the share (P,) of its SKU that each has."""
+    pool = made.master.pool
+    assert pool is not None
+    value = made.master.values()[made.master.pool_column]
+    taken = np.flatnonzero(value > SLIGHT)
+    used = pool.take(taken)
+    whole = np.column_stack([used.sku.view(np.uint8).reshape(len(used), -1), used.path.reshape(len(used), -1)])
+    keys = np.ascontiguousarray(whole).view(np.dtype((np.void, whole.shape[1]))).ravel()
+    _, first, same = np.unique(keys, return_index=True, return_inverse=True)
+    return used.take(first), summed(same.ravel(), value[taken], len(first))
+
+
+def _leading(made: Generation, picks: Columns, share: Floats) -> Ints:
+    """(M,) the pick with the largest share of every SKU with a choice."""
+    at = made.master.position[picks.sku]
+    order = np.lexsort((-share, at))
+    return order[np.unique(at[order], return_index=True)[1]]
+
+
+def _free(made: Generation, share: Floats) -> Bools:
+    """(M,) SKUs that keep their choice: the undecided, and of the others those that would change most readily."""
+    second = _second(made)
+    undecided = share < 1.0 - 10.0 * SLIGHT
+    order = np.lexsort((second, ~undecided))
+    print("undecided", undecided.sum(), "share<.9", (share<0.9).sum(), np.quantile(second, [0.01,0.05,0.1,0.5]))
+    count = min(max(int(undecided.sum()), FREE_LEAST), FREE_MOST)
+    free = np.zeros(len(share), dtype=bool)
+    free[order[:count]] = True
+    return free
+
+
+def _second(made: Generation) -> Floats:
+    """(M,) what each SKU's second best pick would cost more, rents included; inf where there is one pick."""
+    pool, reduced = made.master.pool, made.reduced_costs()
+    assert pool is not None
+    out = np.full(len(made.catalogue.choosers), np.inf)
+    other = reduced > 0.0
+    np.minimum.at(out, made.master.position[pool.sku[other]], reduced[other])
+    return out
