@@ -146,6 +146,10 @@ class Catalogue:
             floor = np.minimum(cost, np.concatenate(list(floors)))
         return Priced(cost, floor, tuple(b.path for b in best))
 
+    def savings(self, prices: pricing.Prices) -> Floats:
+        """(M,N,T) what each SKU with a choice saves by using a candidate node in a period."""
+        return np.concatenate(list(self.pool.map(lambda b: pricing.savings(self.instance, b, prices), self.batches)))
+
     def columns(self, priced: Priced, wanted: Bools | None = None) -> Columns | None:
         """Columns of the best paths, of the SKUs at the ``wanted`` positions of ``choosers`` (all by default)."""
         parts, at = [], 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pyomo.environ as pyo
 
-from . import enumeration, network, rounding
+from . import enumeration, incumbent, network, rounding, scaling
 from .branching import Tree
 from .catalogue import Catalogue, NoPath
-from .columns import Rows
+from .columns import Columns, Rows
 from .generation import Clock, Generation, Infeasible, OutOfTime
 from .instance import Floats, Instance
 from .integer_program import IntegerProgram
@@ -18,17 +19,17 @@ from .master import Fixings
 from .network import Contradiction
 from .network_bound import NetworkBound
 from .outcome import Outcome, Progress, Relief
-from .problem import Problem, usage_most
+from .problem import Problem, open_values, usage_most
 from .relief import contradiction_relief, named_relief, rents_by_name
 from .rounding import Rounded
 from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
-GROUP_ABOVE = 2_000  # SKUs with a choice beyond which they share the rows of the master in groups
+GROUP_ABOVE = 600  # SKUs with a choice beyond which they share the rows of the master in groups
 ALONE = 500  # costliest SKUs with a row of their own even then
 GROUPS = 500  # among the others
-ROUGH = 5e-3  # gap of the bound at which such cases get their first plan
+ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
 RESCUE_SECONDS = 5.0  # for a plan after a stop that came before the first one
 RESERVE = 0.1  # share of the time limit (at most RESCUE_SECONDS) kept for it
 
@@ -48,7 +49,10 @@ def solve(
     Returns an :class:`Outcome`; a time limit or Ctrl-C returns the best plan so far. Raises SolverFailure, NotFinite.
     """
     clock = Clock(time_limit - min(RESERVE * time_limit, RESCUE_SECONDS))
-    search = Search(instance, network.build(instance) if model is None else model, gap, seed, clock, progress)
+    model = network.build(instance) if model is None else model
+    money = scaling.money_unit(instance)
+    tell = scaling.listener(progress, instance, money)
+    search = Search(scaling.in_solver_money(instance, money), model, money, gap, seed, clock, tell)
     try:
         search.run()
         status = "gap_reached" if search.gap <= gap else "stalled"
@@ -57,7 +61,7 @@ def solve(
     except Contradiction as failure:
         return search.without_plan(contradiction_relief(instance, failure), relaxed=False)
     except Infeasible as failure:
-        return search.without_plan(failure.relief, search.relaxed)
+        return search.without_plan(scaling.relief_in_money(failure.relief, money), search.relaxed)
     except OutOfTime:
         status = "time_limit"
         search.rescue()
@@ -66,7 +70,7 @@ def solve(
         search.rescue()
     finally:
         search.close()
-    return search.outcome(status)
+    return scaling.in_money(search.outcome(status), instance, money)
 
 
 def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
@@ -75,24 +79,28 @@ def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
 
 
 class Search:
-    """State of one solve: bound with its rents, best plan, columns."""
+    """State of one solve: bound with its rents, best plan, columns. All money is the solver's."""
 
     def __init__(
         self,
         instance: Instance,
         model: pyo.ConcreteModel,
+        money: float,
         gap: float,
         seed: int,
         clock: Clock,
-        progress: Callable[[Progress], None] | None,
+        tell: Callable[[Progress], None],
     ) -> None:
+        self.money = money  # that one of the solver's stands for
         self.instance, self.model, self.target, self.seed, self.clock = instance, model, gap, seed, clock
-        self.tell = progress or (lambda _: None)
+        self.tell = tell
         self.generation: Generation | None = None
         self.tree: Tree | None = None
         self.proved: float | None = None  # by an integer program over every path that matters
+        self.held: float | None = None  # the bound while the generation works under other openings
         self.best = np.inf
         self.plan: Rounded | None = None
+        self.start: tuple[Columns | None, Rounded | None] | None = None  # what the search began with, and its plan
         self.marks: dict[str, float] = {}
         self.counts: dict[str, float] = {}
 
@@ -103,6 +111,8 @@ class Search:
         """No plan can cost less."""
         if self.proved is not None:
             return self.proved
+        if self.held is not None:
+            return self.held
         if self.tree is not None:
             return self.tree.bound
         return -np.inf if self.generation is None else self.generation.bound
@@ -158,7 +168,8 @@ class Search:
         if self.plan is None and generation is not None and generation.master.pool is not None:
             self.clock = generation.clock = Clock(RESCUE_SECONDS)
             if generation.master.solve(RESCUE_SECONDS, central=False):
-                self._round(rounding.QUICK)
+                with suppress(OutOfTime):
+                    self._dive({}, rounding.DIVE, 1.0) if generation.grouped else self._round(rounding.QUICK)
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -168,12 +179,29 @@ class Search:
         self._mark("patterns")
         self._root(problem)
         self._mark("bound")
+        self._begin(problem)
+        if self._generated().grouped:
+            self._search_openings(problem)
+        else:
+            self._search_patterns(problem)
+        self._keep_start(problem)
+        self._mark("closing")
+
+    def _search_patterns(self, problem: Problem) -> None:
+        """Restricted programs at the root, then every path that matters, or branching, where the gap is still wide."""
         self._round(rounding.QUICK)
         self._mark("plan")
         if self.gap > self.target and not self._close_by_enumeration(problem):
-            fixings = self._branch(problem)
+            fixings = self._branch(problem, lambda fixings: self._round(rounding.QUICK, fixings))
             self._round(rounding.THOROUGH, fixings)
-        self._mark("closing")
+
+    def _search_openings(self, problem: Problem) -> None:
+        """Plans under whole openings next to the bound's, at the root and at every leaf of the branching."""
+        self._dive({}, rounding.DIVE, self._tolerance())
+        self._mark("plan")
+        if self.gap > self.target:
+            fixings = self._branch(problem, lambda fixings: self._dive(fixings, rounding.DIVE, self._tolerance()))
+            self._dive(fixings, rounding.THOROUGH, self._tolerance())
 
     def _mark(self, stage: str) -> None:
         self.marks[stage] = self.clock.seconds - sum(self.marks.values())
@@ -187,14 +215,16 @@ class Search:
         rows = Rows(self.instance, compiled)
         catalogue = Catalogue(self.instance, rows, check=self.clock.check)
         self.counts = {"sets": float(catalogue.sets), "skus with a choice": float(len(catalogue.choosers))}
+        most = usage_most(catalogue, catalogue.fixed_use())
+        compiled = scaling.in_units(compiled, rows, most, len(catalogue.choosers), self.money)
         fixed_cost = 0.0 if catalogue.fixed is None else float(catalogue.fixed.cost.sum())
-        return Problem(self.instance, compiled, rows, catalogue, fixed_cost, catalogue.fixed_use(), self.seed)
+        most = most / rows.unit
+        return Problem(self.instance, compiled, rows, catalogue, fixed_cost, catalogue.fixed_use(), most, self.seed)
 
     def _root(self, problem: Problem) -> None:
         """The bound, from rents that a sample of the SKUs found first where there are many."""
         catalogue = problem.catalogue
-        most = usage_most(catalogue, problem.fixed_use)
-        network_bound = NetworkBound(self.instance, problem.compiled, problem.rows, most, self.seed)
+        network_bound = NetworkBound(self.instance, problem.compiled, problem.rows, problem.most, self.seed)
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)
@@ -202,9 +232,11 @@ class Search:
         self.generation = Generation(
             problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note), None, group
         )
-        self.generation.run(ROUGH if group is not None else self._tolerance(), rent)
-        if group is not None:
-            self._round(rounding.QUICK)
+        if group is None:
+            self.generation.run(self._tolerance(), rent)
+        else:
+            self.generation.run(ROUGH, rent)
+            self._dive({}, rounding.DIVE, ROUGH)
             self.generation.refine(self._tolerance())
 
     def _tolerance(self) -> float:
@@ -246,6 +278,47 @@ class Search:
             goal = self._goal(fixings or {})
             self._accept(rounding.round_master(made.problem, made.master, made.reduced_costs(), goal, effort))
 
+    def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float) -> None:
+        """A plan under the openings nearest to the bound's; bound and rents are then as before."""
+        made = self._generated()
+        opened = open_values(self.instance, made.problem.compiled, made.master.values())
+        whole = {(n, t): round(opened[n, t]) for n, t in made.problem.openings} | fixings
+        before, self.held = (made.bound, made.rent, made.link_rent), self.bound
+        try:
+            if whole != fixings:
+                made.restrict(whole)
+                made.rerun(tolerance, made.rent, made.link_rent, np.inf)
+            self._round(efforts, whole)
+        except (Infeasible, Contradiction):
+            pass
+        finally:
+            made.restrict(fixings)
+            made.resume(*before)
+            self.held = None
+
+    def _begin(self, problem: Problem) -> None:
+        """The placement that is given to begin with is the first plan, if it keeps every limit."""
+        wanted = self.instance.start
+        if wanted is not None:
+            columns = incumbent.wanted_columns(problem, self._generated(), wanted)
+            self.start = columns, rounding.complete(problem, columns)
+            self._accept(self.start[1])
+
+    def _keep_start(self, problem: Problem) -> None:
+        """Among the plans within the asked gap, one close to the start: it whole, or as many SKUs of it as may be."""
+        if self.start is None or self.plan is None:
+            return
+        columns, whole = self.start
+        most = self.best if self.gap > self.target else self.bound / (1.0 - min(self.target, 0.999))
+        widest = max(self.target, self.instance.keep_gap)
+        if whole is not None and whole.cost - self.bound <= widest * abs(whole.cost):
+            self.best, self.plan = whole.cost, whole
+        elif columns is not None and self.bound > 0:
+            plan = incumbent.with_least_change(
+                problem, self._generated(), columns, self.plan, max(most, self.best), lambda: self.clock.left > 0
+            )
+            self.best, self.plan = plan.cost, plan
+
     def _generated(self) -> Generation:
         if self.generation is None:
             raise RuntimeError("the bound comes before the plan")
@@ -256,12 +329,12 @@ class Search:
             self.best, self.plan = rounded.cost, rounded
             self._say("plan", plan=self.outcome("interrupted"))
 
-    def _branch(self, problem: Problem) -> Fixings:
+    def _branch(self, problem: Problem, visit: Callable[[Fixings], None]) -> Fixings:
         """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""
         generation = self._generated()
         self.tree = Tree(generation, self._tolerance())
         try:
-            self.tree.grow(self._enough, lambda fixings: self._round(rounding.QUICK, fixings))
+            self.tree.grow(self._enough, visit)
         finally:
             self.counts["branches"] = float(self.tree.count)
         fixings = self.tree.promising()

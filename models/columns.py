@@ -104,7 +104,10 @@ def _changes(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floa
     if instance.in_force is not None:
         before[:, 0] = instance.in_force[skus]
     added, dropped = (sets & ~before).sum(axis=2), (before & ~sets).sum(axis=2)
-    return added * instance.change_cost_in + dropped * instance.change_cost_out
+    cost = added * instance.change_cost_in + dropped * instance.change_cost_out
+    if instance.in_force is not None:
+        cost[:, 0] = added[:, 0] * instance.change_cost_in + (instance.leaving[skus] * ~sets[:, 0]).sum(axis=1)
+    return cost
 
 
 def _by_lane(instance: Instance, family: Family, skus: Ints, path: Ints, lanes_matter: bool) -> tuple[Ints, Floats]:
@@ -141,6 +144,7 @@ class Rows:
         self.stocked: dict[tuple[int, int, int], int] = {}
         for row, key in enumerate(self.keys):
             self._place(row, *key)
+        self.unit = np.ones(len(self.keys))  # (D,) use that one of a usage variable stands for
         regional = any(pricing.lane_coefficients(instance, limit) is not None for limit in instance.limits)
         self.lanes_matter = bool(regional or (self.lane >= 0).any())
 
@@ -164,6 +168,10 @@ class Rows:
         else:
             self.by_node[name][_at(case.nodes, index[0], "node"), _at(case.periods, index[1], "period")] = row
 
+    def count_in(self, unit: Floats) -> None:
+        """From now on uses are counted, and rents are given, per ``unit`` (D,) of use."""
+        self.unit = unit
+
     def definitions(self, width: int) -> sp.csr_matrix:
         """(D,width) one 1 per row, at the usage variable it defines: the left sides before any column is added."""
         every = np.arange(len(self))
@@ -171,6 +179,7 @@ class Rows:
 
     def prices(self, rent: Floats, links: Floats | None) -> pricing.Prices:
         """Rents per definition row (D,) and link rents (K,N,T) as the pricing takes them."""
+        rent = rent / self.unit
         padded = np.append(rent, 0.0)
         stocked = None
         if self.stocked:
@@ -204,7 +213,8 @@ class Rows:
             return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
         row, column, use = (np.concatenate(x) for x in zip(*parts, strict=True))
         keep = (row >= 0) & (use != 0.0)
-        return row[keep], column[keep], use[keep]
+        row = row[keep]
+        return row, column[keep], use[keep] / self.unit[row]
 
     def _entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
         case = self.instance

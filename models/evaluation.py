@@ -253,6 +253,7 @@ def _change_costs(instance: Instance, stocked: Bools) -> Floats:
         before[:, :, 0] = instance.in_force
     added = (stocked & ~before) * instance.change_cost_in
     dropped = (before & ~stocked) * instance.change_cost_out
+    dropped[:, :, 0] = instance.leaving * ~stocked[:, :, 0]
     return (added + dropped) * known
 
 

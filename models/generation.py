@@ -15,12 +15,14 @@ from .master import Duals, Fixings, Master, closed_nodes, fix_openings
 from .network_bound import NetworkBound
 from .outcome import Relief
 from .pricing import Prices
-from .problem import Problem, violated_links
+from .problem import Problem
 from .relief import named_relief
+from .separation import shared_links, single_links
 
 PATIENCE = 3  # rounds of central rents without a better bound before the master is solved to a vertex
 CENTRAL_ABOVE = 150  # SKUs beyond which rents come from the centre of the master's optimal face: far fewer rounds
 SMOOTHING = 0.6  # share of the best bound's rents in those that groups of SKUs are priced at next
+SETTLED = 0.3  # share of the tolerance: once a round gains the bound less, links over groups are not looked for
 SLACK_STEPS = 4  # times the price of slack is raised before the case is shown to be infeasible
 SEPARATE_BELOW = 5e-3  # opening links are looked for once master and bound are this close
 
@@ -147,7 +149,7 @@ class Generation:
 
     def prices(self) -> Prices:
         """The rents of the best bound as the pricing takes them."""
-        return self._as_prices(self.rent, self.master.link_array(self.link_rent))
+        return self._as_prices(self.rent, self.master.links.array(self.link_rent))
 
     def _as_prices(self, rent: Floats, link_array: Floats | None) -> Prices:
         """Rents for the pricing; closed nodes cost infinitely much."""
@@ -164,7 +166,7 @@ class Generation:
             return np.zeros(0)
         row, column, use = self.problem.rows.entries(pool)
         priced = pool.cost + summed(column, self.rent[row] * use, len(pool))
-        links = self.master.link_array(self.link_rent)
+        links = self.master.links.array(self.link_rent)
         if links is not None:
             per_entry = links[pool.sku[pool.column], pool.node, pool.period]
             priced = priced + summed(pool.column, per_entry, len(pool))
@@ -198,7 +200,7 @@ class Generation:
 
     def _converge(self, tolerance: float, enough: float = np.inf) -> None:
         """Rounds of master, pricing and links until nothing is left to add, ending on a vertex of the master."""
-        central, stale = self.master.groups > CENTRAL_ABOVE and not self.master.links, 0
+        central, stale = self.master.groups > CENTRAL_ABOVE and not len(self.master.links), 0
         while True:
             self.clock.check()
             if not self.master.solve(self.clock.left, central):
@@ -208,12 +210,15 @@ class Generation:
             added = self._generate(duals)
             self.rounds += 1
             distance = (value - self.bound) / max(abs(value), 1e-6)
-            linked = self._separate() if distance <= SEPARATE_BELOW or added == 0 else 0
-            self.say(f"{added} new patterns, {len(self.master.links)} opening links")
+            near = distance <= tolerance
+            gained = (self.bound - before) / max(abs(value), 1e-6)
+            settled = near and self.grouped and gained <= SETTLED * tolerance
+            linked = self._separate() if not settled and (distance <= SEPARATE_BELOW or added == 0) else 0
+            self.say(f"{added} new patterns, {len(self.master.links)} opening links, master {distance:.3%} above")
             stale = 0 if self.bound > before or linked else stale + 1
-            if self.bound >= enough or (linked == 0 and not central and (distance <= tolerance or added == 0)):
+            if self.bound >= enough or (linked == 0 and not central and (near or added == 0)):
                 return
-            if linked or stale >= PATIENCE or distance <= tolerance or added == 0:
+            if linked or stale >= PATIENCE or near or added == 0:
                 central = False
 
     def _generate(self, duals: Duals) -> int:
@@ -232,15 +237,18 @@ class Generation:
         return self._add_improving(self._price(duals.rent, duals.links), duals)
 
     def _separate(self) -> int:
-        keys = [] if self.grouped else violated_links(self.instance, self.master)
-        if keys:
-            self.master.add_links(keys, 10.0 * self.whole)
-            self.link_rent = np.append(self.link_rent, np.zeros(len(keys)))
-        return len(keys)
+        if self.grouped:
+            links = shared_links(self.master, self.catalogue, self.prices())
+        else:
+            links = single_links(self.instance, self.master)
+        if links:
+            self.master.add_links(links, 10.0 * self.whole)
+            self.link_rent = np.append(self.link_rent, np.zeros(len(links)))
+        return len(links)
 
     def _price(self, rent: Floats, links: Floats) -> Priced:
         """Price every set under the rents; keep the bound if it is the best so far."""
-        link_array = self.master.link_array(links)
+        link_array = self.master.links.array(links)
         priced = self.catalogue.price(self._as_prices(rent, link_array))
         if not np.isfinite(priced.cost).all():
             raise Infeasible(())

@@ -126,6 +126,17 @@ class Instance:
     fastest: bool = False  # routing = fastest
     budget: float = np.inf  # money, average stock value in each period
     limits: tuple[LimitRow, ...] = field(default=())
+    start: Bools | None = None  # (K,N,T) placement a search begins with, and keeps as far as the asked gap allows
+    keep_gap: float = 0.0  # the start is kept whole up to this gap, too
+    clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
+
+    @property
+    def leaving(self) -> Floats:
+        """(K,N) money for each node in force that the first period's set leaves; 0 where none is in force."""
+        if self.in_force is None:
+            return np.zeros(self.feeder.shape)
+        cleared = np.zeros(self.feeder.shape) if self.clearing is None else self.clearing
+        return np.where(self.in_force, self.change_cost_out + cleared, 0.0)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -11,9 +11,11 @@ import scipy.sparse as sp
 
 from .columns import Columns, Rows, concatenate
 from .instance import Bools, Floats, Instance, Ints, summed
+from .links import Link, Links
 from .network import Compiled, Contradiction
 
 INFINITY = highspy.kHighsInf
+OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1, "parallel": "off"}  # of every solver of the process
 DUAL, PRIMAL = 1, 4  # simplex strategies of HiGHS
 
 Fixings = dict[tuple[int, int], int]  # (node, period) -> open (1) or closed (0)
@@ -26,8 +28,7 @@ class SolverFailure(RuntimeError):
 def new_solver(seed: int = 0) -> Any:
     """A silent, single-threaded HiGHS with a fixed seed."""
     solver = highspy.Highs()
-    options = {"output_flag": False, "threads": 1, "random_seed": int(seed), "parallel": "off"}
-    for name, value in options.items():
+    for name, value in (*OPTIONS.items(), ("random_seed", int(seed))):
         checked(solver.setOptionValue(name, value), f"option {name}")
     return solver
 
@@ -123,7 +124,8 @@ def short_rows(compiled: Compiled) -> tuple[tuple[str, float], ...]:
         return ()
     slack = np.array(solver.getSolution().col_value)[len(compiled.cost) :]
     amount = slack[:count] + slack[count:]
-    return tuple((compiled.constraints[row], float(amount[row])) for row in np.flatnonzero(amount > 1e-6))
+    amount_of = amount * compiled.row_unit
+    return tuple((compiled.constraints[row], float(amount_of[row])) for row in np.flatnonzero(amount > 1e-6))
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,9 @@ class Master:
         self.chunks: list[Columns] = []  # picks, as they were added
         self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pick
         self.known: set[tuple[int, bytes]] = set()
-        self.links: list[tuple[int, int, int]] = []
+        per_sku = np.ones(len(instance.skus))
+        per_sku[skus] = self.weight
+        self.links = Links(instance, per_sku)
         self.rows_are_new = True  # new rows leave the last basis dual feasible, new columns leave it primal feasible
         self.slack = np.zeros(0, dtype=np.int64)
         self.slack_row = np.zeros(0, dtype=np.int64)
@@ -233,7 +237,7 @@ class Master:
 
     def _matrix(self, picks: Columns, of_pick: Ints, count: int) -> sp.csc_matrix:
         row, pick, use = self.rows.entries(picks)
-        link_row, link_pick = self._linked(self.links, picks)
+        link_row, link_pick, link_weight = self.links.entries(picks)
         of_sku = self.position[picks.sku]
         use = self.weight[of_sku[pick]] * use
         group = np.zeros(count, dtype=np.int64)
@@ -241,52 +245,36 @@ class Master:
         rows = [self.first_definition + row, self.first_sku + group, self.first_link + link_row]
         return sp.csc_matrix(
             (
-                np.concatenate([-use, np.ones(count), np.ones(len(link_row))]),
+                np.concatenate([-use, np.ones(count), link_weight]),
                 (np.concatenate(rows), np.concatenate([of_pick[pick], np.arange(count), of_pick[link_pick]])),
             ),
             (self.height, count),
         )
 
-    def _linked(self, keys: list[tuple[int, int, int]], columns: Columns) -> tuple[Ints, Ints]:
-        """(position in ``keys``, column) wherever a column uses the SKU, node and period of a key."""
-        if not keys:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        codes = self._code(*np.array(keys).T)
-        order = np.argsort(codes)
-        mine = self._code(columns.sku[columns.column], columns.node, columns.period)
-        at = np.minimum(np.searchsorted(codes[order], mine), len(codes) - 1)
-        hit = codes[order[at]] == mine
-        return order[at][hit], columns.column[hit]
-
-    def _code(self, sku: Ints, node: Ints, period: Ints) -> Ints:
-        _, nodes, _, periods = self.instance.shape
-        return (sku * nodes + node) * periods + period
-
-    def add_links(self, keys: list[tuple[int, int, int]], price: float) -> None:
-        """Rows ``sum of columns of the SKU that use n in t <= open[n,t]`` with slack at ``price``."""
-        pool = self.pool
+    def add_links(self, links: list[Link], price: float) -> None:
+        """Rows for more opening links, with slack at ``price``."""
+        pool, since, first = self.pool, len(self.links), self.height
         assert pool is not None
-        link, column = self._linked(keys, pool)
+        self.links.append(links)
+        link, pick, weight = self.links.entries(pool, since)
         opens = [
-            self.compiled.column.get(("open", (self.instance.nodes[n], self.instance.periods[t])), -1)
-            for _, n, t in keys
+            self.compiled.column.get(("open", (self.instance.nodes[x.node], self.instance.periods[x.period])), -1)
+            for x in links
         ]
         has_open = np.flatnonzero(np.array(opens) >= 0)
         matrix = sp.csr_matrix(
             (
-                np.concatenate([np.ones(len(link)), -np.ones(len(has_open))]),
+                np.concatenate([weight, -np.ones(len(has_open))]),
                 (
-                    np.concatenate([link, has_open]),
-                    np.concatenate([self.pool_column[column], np.array(opens)[has_open]]),
+                    np.concatenate([link - since, has_open]),
+                    np.concatenate([self.pool_column[pick], np.array(opens)[has_open]]),
                 ),
             ),
-            (len(keys), self.width),
+            (len(links), self.width),
         )
-        first = self.height
-        add_rows(self.solver, np.full(len(keys), -INFINITY), np.zeros(len(keys)), matrix)
-        self.links += keys
+        add_rows(self.solver, np.full(len(links), -INFINITY), np.zeros(len(links)), matrix)
         self.rows_are_new = True
-        self._append_slack(first + np.arange(len(keys)), -np.ones(len(keys)), np.full(len(keys), price))
+        self._append_slack(first + np.arange(len(links)), -np.ones(len(links)), np.full(len(links), price))
 
     def solve(self, seconds: float, central: bool) -> bool:
         """Solve the LP, to a vertex or to the centre of its optimal face; False when the time ran out.
@@ -317,12 +305,9 @@ class Master:
         dual = np.array(self.solver.getSolution().row_dual)
         return Duals(
             rent=dual[self.first_definition : self.first_sku],
-            links=np.maximum(0.0, -dual[self.first_link :]) / self._link_weight(),
+            links=np.maximum(0.0, -dual[self.first_link :]),
             group=dual[self.first_sku : self.first_link],
         )
-
-    def _link_weight(self) -> Floats:
-        return self.weight[self.position[[sku for sku, _, _ in self.links]]] if self.links else np.ones(0)
 
     def values(self) -> Floats:
         """Column values of the last solve."""
@@ -337,14 +322,6 @@ class Master:
     def slack_used(self) -> Floats:
         """Values of the slack columns in the last solve."""
         return self.values()[self.slack]
-
-    def link_array(self, rents: Floats) -> Floats | None:
-        """(K,N,T) link rents as the pricing takes them; None without links."""
-        if not self.links:
-            return None
-        out = np.zeros((len(self.instance.skus), len(self.instance.nodes), len(self.instance.periods)))
-        out[tuple(np.array(self.links).T)] = rents
-        return out
 
     def restrict(self, fixings: Fixings) -> None:
         """Fix openings; columns that use a closed node are barred."""

@@ -246,6 +246,8 @@ class Compiled:
     names: tuple[tuple[str, Any], ...]  # (variable, its index) per column
     column: dict[tuple[str, Any], int]
     constraints: tuple[str, ...]  # name per row
+    unit: Floats  # (C,) what one of a column stands for
+    row_unit: Floats  # what one of a row's sides stands for
 
 
 def compile_model(model: pyo.ConcreteModel) -> Compiled:
@@ -277,4 +279,6 @@ def compile_model(model: pyo.ConcreteModel) -> Compiled:
         names=names,
         column={name: j for j, name in enumerate(names)},
         constraints=tuple(str(row.constraint.name) for row in form.rows),
+        unit=np.ones(len(form.columns)),
+        row_unit=np.ones(len(form.rows)),
     )

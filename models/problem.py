@@ -10,7 +10,6 @@ from .batches import Batch
 from .catalogue import Catalogue
 from .columns import Columns, Rows
 from .instance import Floats, Instance, Ints, summed
-from .master import Master
 from .network import Compiled
 
 
@@ -24,7 +23,19 @@ class Problem:
     catalogue: Catalogue
     fixed_cost: float
     fixed_use: Floats  # (D,)
+    most: Floats  # (D,) no plan uses more
     seed: int
+
+    @property
+    def openings(self) -> list[tuple[int, int]]:
+        """(node, period) of every opening that is to be decided."""
+        nodes, periods = self.instance.nodes, self.instance.periods
+        return [
+            (n, t)
+            for n in np.flatnonzero(self.instance.candidate).tolist()
+            for t in range(len(periods))
+            if ("open", (nodes[n], periods[t])) in self.compiled.column
+        ]
 
 
 def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
@@ -41,7 +52,7 @@ def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
     for i, limit in enumerate(instance.limits):
         if limit.measure == "on_time_share" or limit.regions is not None:
             regional[rows.limit[i][rows.limit[i] >= 0]] = True
-    return np.where(regional, shipped, most) * (1.0 + 1e-9) + 1e-9
+    return np.where(regional, shipped / rows.unit, most) * (1.0 + 1e-9) + 1e-9
 
 
 def _extreme(instance: Instance, batch: Batch) -> Columns:
@@ -56,6 +67,7 @@ def _extreme(instance: Instance, batch: Batch) -> Columns:
     t, n, column = (x.ravel() for x in np.indices(flow.shape))
     finite = np.where(np.isfinite(batch.cost), np.abs(batch.cost), 0.0).max(axis=1).T
     change = (instance.change_cost_in + instance.change_cost_out) * nodes
+    change = change + instance.leaving[batch.skus].sum(axis=1)[:, None]
     held = (safety[0] + quantity[0] / 2.0).sum(axis=0)
     wanted = instance.days[0] * instance.mean[batch.skus, :, 0].sum(axis=1) + held
     return Columns(
@@ -79,26 +91,6 @@ def candidate_uses(instance: Instance, columns: Columns) -> tuple[Ints, Ints, In
     """(column, node, period) wherever a column stocks at, or passes through, a candidate node."""
     on = np.flatnonzero(instance.candidate[columns.node])
     return columns.column[on], columns.node[on], columns.period[on]
-
-
-def violated_links(instance: Instance, master: Master, tolerance: float = 1e-4) -> list[tuple[int, int, int]]:
-    """(sku, node, period) where the LP uses a candidate node more than it opens it, worst first."""
-    pool = master.pool
-    if pool is None or not instance.candidate.any():
-        return []
-    values = master.values()
-    column, node, period = candidate_uses(instance, pool)
-    weight = values[master.pool_column[column]]
-    _, nodes, _, periods = instance.shape
-    code, inverse = np.unique((pool.sku[column] * nodes + node) * periods + period, return_inverse=True)
-    used = summed(inverse.ravel(), weight, len(code)) if len(code) else np.zeros(0)
-    n, t = code // periods % nodes, code % periods
-    over = used - open_values(instance, master.compiled, values)[n, t]
-    worst = np.flatnonzero(over > tolerance)
-    worst = worst[np.argsort(-over[worst], kind="stable")]
-    known = set(master.links)
-    keys = [(int(c // periods // nodes), int(c // periods % nodes), int(c % periods)) for c in code[worst]]
-    return [key for key in keys if key not in known]
 
 
 def open_values(instance: Instance, compiled: Compiled, values: Floats) -> Floats:

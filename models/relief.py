@@ -41,11 +41,14 @@ def rents_by_name(instance: Instance, rows: Rows, rent: Floats) -> Rents:
 
 
 def named_relief(instance: Instance, rows: Rows, slack: Floats, scale: Floats) -> tuple[Relief, ...]:
-    """Relief lines of slack per definition row (D,), largest share of ``scale`` first; below 1e-6 of it is noise."""
+    """Relief lines of slack per definition row (D,), largest share of ``scale`` first; below 1e-6 of it is noise.
+
+    Money is the solver's.
+    """
     share = slack / np.maximum(scale, 1e-9)
     order = np.argsort(-share, kind="stable")
     lines = dict(_lines(instance, rows))
-    return tuple(lines[row](float(slack[row])) for row in order.tolist() if share[row] > 1e-6)
+    return tuple(lines[row](float(slack[row] * rows.unit[row])) for row in order.tolist() if share[row] > 1e-6)
 
 
 def contradiction_relief(instance: Instance, failure: Contradiction) -> tuple[Relief, ...]:

@@ -22,6 +22,7 @@ class Effort:
 
 
 QUICK = (Effort(300, 5.0),)
+DIVE = (Effort(1_000, 5.0), Effort(4_000, 20.0))  # under given openings
 THOROUGH = (Effort(1_000, 20.0), Effort(4_000, 60.0), Effort(20_000, 120.0))
 
 
@@ -66,8 +67,8 @@ def _surge(problem: Problem, values: Floats) -> Floats:
         if name == "surge":
             node, temperature, period = index
             at = instance.nodes.index(node), TEMPERATURES.index(temperature), instance.periods.index(period)
-            out[at] = max(0.0, values[column])
-    return np.where(out > 1e-9, out, 0.0)
+            out[at] = values[column] * problem.compiled.unit[column] if values[column] > 1e-9 else 0.0
+    return out
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,19 @@ def _split(pool: Columns, value: Floats, reduced: Floats, window: float, most: i
     undecided = np.zeros(int(pool.sku.max()) + 1, dtype=bool)
     undecided[pool.sku[leading[value[leading] < 1.0 - 1e-6]]] = True
     urgent = undecided[pool.sku[rest]]
-    rest = rest[np.lexsort((reduced[rest], ~urgent))][:most]
+    rest = rest[np.lexsort((readiness(reduced[rest], np.abs(pool.cost[rest])), ~urgent))][:most]
     open_skus = np.union1d(pool.sku[rest], np.flatnonzero(undecided))
     in_play = np.isin(pool.sku[leading], open_skus)
     return np.sort(np.concatenate([leading[in_play], rest])), leading[~in_play]
+
+
+def readiness(more: Floats, cost: Floats) -> Ints:
+    """Rank of alternatives by what they cost more, in money or as a share of the SKU's cost, whichever ranks higher.
+
+    By money alone small SKUs come first, and they move too little to make room for the large ones.
+    """
+    by_money, by_share = (np.argsort(np.argsort(x, kind="stable")) for x in (more, more / np.maximum(cost, 1e-12)))
+    return np.minimum(by_money, by_share)
 
 
 def round_whole(problem: Problem, master: Master, reduced: Floats, goal: Goal) -> tuple[Rounded | None, float]:

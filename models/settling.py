@@ -1,4 +1,4 @@
-"""From groups back to single SKUs: most take the path that the master gives them, the undecided get a master of their own."""
+"""From groups back to SKUs: most take the path the master gives them, the undecided get a master of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .columns import Columns
 from .generation import Generation
 from .instance import Bools, Floats, Ints, summed
 from .master import Fixings
+from .rounding import readiness
 
 SLIGHT = 1e-6  # share of a SKU below which a pick does not count
-FREE_LEAST = 400  # SKUs left a choice at least, for whole patterns to fit where fractions did
+FREE_LEAST = 1_500  # SKUs left a choice at least, for whole patterns to fit where fractions did
 FREE_MOST = 4_000  # SKUs left a choice at most; the others take the path with their largest share
 
 
@@ -60,21 +61,21 @@ def _leading(made: Generation, picks: Columns, share: Floats) -> Ints:
 
 def _free(made: Generation, share: Floats) -> Bools:
     """(M,) SKUs that keep their choice: the undecided, and of the others those that would change most readily."""
-    second = _second(made)
     undecided = share < 1.0 - 10.0 * SLIGHT
-    order = np.lexsort((second, ~undecided))
-    print("undecided", undecided.sum(), "share<.9", (share<0.9).sum(), np.quantile(second, [0.01,0.05,0.1,0.5]))
+    order = np.lexsort((readiness(*_second(made)), ~undecided))
     count = min(max(int(undecided.sum()), FREE_LEAST), FREE_MOST)
     free = np.zeros(len(share), dtype=bool)
     free[order[:count]] = True
     return free
 
 
-def _second(made: Generation) -> Floats:
-    """(M,) what each SKU's second best pick would cost more, rents included; inf where there is one pick."""
+def _second(made: Generation) -> tuple[Floats, Floats]:
+    """(M,) what each SKU's second best pick would cost more, rents included (inf: none), and what the SKU costs."""
     pool, reduced = made.master.pool, made.reduced_costs()
     assert pool is not None
-    out = np.full(len(made.catalogue.choosers), np.inf)
+    at = made.master.position[pool.sku]
+    more, cost = np.full(len(made.catalogue.choosers), np.inf), np.zeros(len(made.catalogue.choosers))
     other = reduced > 0.0
-    np.minimum.at(out, made.master.position[pool.sku[other]], reduced[other])
-    return out
+    np.minimum.at(more, at[other], reduced[other])
+    np.maximum.at(cost, at, np.abs(pool.cost))
+    return more, cost

@@ -146,6 +146,16 @@ class Shelves:
             np.concatenate([np.full(plain.size, NEVER), np.where(expires > self.last_day, NEVER, expires)]),
         )
 
+    def goods(self, day: int) -> Goods:
+        """All that stands there at the end of a day, with its expiry days: NEVER after the last day."""
+        plain = np.flatnonzero((self.on_hand > DUST) & (self.row < 0))
+        columns = (day + 1 + np.arange(self.window)) % self.window
+        stock = self.batches[:, columns]
+        row, age = np.nonzero(stock > DUST)
+        expires = np.where(day + 1 + age > self.last_day, NEVER, day + 1 + age)
+        keeps = Goods(plain, self.on_hand[plain], np.full(plain.size, NEVER))
+        return joined([keeps, Goods(self.aged[row], stock[row, age], expires)])
+
     def _oldest(self, rows: Ints, units: Floats, day: int) -> Floats:
         """Take the oldest units of rows of batches; returns (rows, window) what went, by expiry day from day + 1."""
         columns = (day + 1 + np.arange(self.window)) % self.window
@@ -172,6 +182,12 @@ class Deliveries:
     def due(self, day: int) -> Goods:
         """What arrives on the day; it is no longer on its way."""
         return joined(self._days.pop(day, []))
+
+    def all(self) -> tuple[Goods, Ints]:
+        """Everything on its way, and the day each row arrives."""
+        parts = [(day, goods) for day, rows in sorted(self._days.items()) for goods in rows]
+        arrival = [np.full(len(goods.cell), day) for day, goods in parts]
+        return joined([goods for _, goods in parts]), np.concatenate([np.zeros(0, dtype=np.int64), *arrival])
 
     @property
     def units(self) -> float:

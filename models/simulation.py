@@ -160,6 +160,20 @@ class Simulation:
         self.tally.owed = float(self.customers.units.sum())
         return self.tally
 
+    def carried(self, day: int) -> Opening:
+        """What stands and is on its way at the end of a day, as the opening of a simulation that goes on from there.
+
+        Requests that wait at other nodes and back-orders are not part of it.
+        """
+        shelf = self.shelves.goods(day)
+        coming, arrival = self.deliveries.all()
+        cell = np.concatenate([shelf.cell, coming.cell])
+        return Opening(
+            self.sku[cell], self.node[cell], np.concatenate([shelf.units, coming.units]),
+            np.concatenate([np.full(len(shelf.cell), day + 1), arrival]),
+            np.concatenate([shelf.expires, coming.expires]),
+        )  # fmt: skip
+
     def position(self) -> Floats:
         """(C + 1,) on hand + on order - owed."""
         return self.shelves.on_hand + self.on_order - self.owed

@@ -18,6 +18,7 @@ from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of
 from .holding import Holding, holding, holding_findings, several
 from .periods import horizon_of, period_numbers
+from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with
 from .sites import rooms
 from .sourcing import sources
 
@@ -46,6 +47,8 @@ def assemble(case: Case, rates: DemandRates) -> Instance:
         **_lane_figures(case),
         **_region_figures(case),
         **_policy(case),
+        "start": placement_to_begin_with(case),
+        "keep_gap": gap_to_keep(case),
     }
     _require_figures(parts)
     return Instance(**parts, tier=tiers, allowed=held.allowed, available=held.available, limits=limit_rows(case, tiers))
@@ -117,17 +120,39 @@ def _demand(rates: DemandRates) -> Mapping[str, Any]:
 
 
 def _stock(case: Case) -> Mapping[str, Any]:
-    """Stock on hand and on order (K,N); the placement in force is unknown without a Stock sheet."""
+    """Stock on hand and on order (K,N), and the placement in force: the earlier plan's, else where there is stock."""
     shape = (len(case.skus), len(case.nodes))
     stock = case.stock
     if stock.empty:
-        return {"in_force": None, "on_hand": np.zeros(shape), "on_order": np.zeros(shape)}
+        in_force = in_force_by_plan(case)
+        return {"in_force": in_force, "on_hand": np.zeros(shape), "on_order": np.zeros(shape)}
     cell = positions(stock["sku"], case.skus["sku"], "Stock!sku") * shape[1]
     cell += positions(stock["node"], case.nodes["node"], "Stock!node")
     size = shape[0] * shape[1]
     on_hand = np.bincount(cell, numbers(stock, "on_hand", 0.0), minlength=size).reshape(shape)
     on_order = np.bincount(cell, numbers(stock, "on_order", 0.0), minlength=size).reshape(shape)
-    return {"in_force": (on_hand > 0) | (on_order > 0), "on_hand": on_hand, "on_order": on_order}
+    in_force = in_force_by_plan(case)
+    return {
+        "in_force": (on_hand > 0) | (on_order > 0) if in_force is None else in_force,
+        "on_hand": on_hand,
+        "on_order": on_order,
+        "clearing": _clearing(case, cell, shape),
+    }
+
+
+def _clearing(case: Case, cell: Ints, shape: tuple[int, int]) -> Floats:
+    """(K,N) money to clear what lies at a node (section 7): the cheaper of a transfer and a write-off, batches that
+    would expire on the way written off in any case. ``cell`` numbers the rows of the Stock sheet."""
+    settings, stock = case.settings, case.stock
+    units = numbers(stock, "on_hand", 0.0)
+    arrival = np.datetime64(settings.boundaries[0]) + np.timedelta64(int(np.ceil(settings.transfer_days)), "D")
+    late = stock["expires"].to_numpy(dtype="datetime64[D]") <= arrival
+    size = shape[0] * shape[1]
+    kept, lost = (np.bincount(cell[of], units[of], size).reshape(shape) for of in (~late, late))
+    freight = settings.transfer_cost_per_kg * numbers(case.skus, "weight_kg")[:, None] * kept
+    value = numbers(case.skus, "unit_cost")[:, None]
+    moved = np.minimum(np.where(kept > 0, settings.transfer_cost + freight, 0.0), value * kept)
+    return np.asarray(moved + value * lost)
 
 
 def _node_figures(case: Case) -> Mapping[str, Any]:

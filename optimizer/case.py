@@ -13,8 +13,11 @@ from .settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .previous import Previous
+
 TABLES = (
     "orders", "demand", "skus", "nodes", "regions", "lanes", "supply", "stock", "campaigns", "tiers", "limits",
+    "approvals",
 )  # fmt: skip
 
 
@@ -40,13 +43,26 @@ class Case:
     tiers: pd.DataFrame
     limits: pd.DataFrame
     settings: Settings
+    approvals: pd.DataFrame = field(default_factory=lambda: _blank("Approvals"))
     findings: tuple[Finding, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)  # path, sha256, orders_path, orders_sha256, sheets ...
+    previous: Previous | None = None  # the plan in force (``optimizer.previous``); None: what the Stock sheet shows
 
     def table(self, name: str) -> pd.DataFrame:
         """The table of a sheet, by the sheet's name in any case (``"SKUs"``, ``"orders"``)."""
         frame: pd.DataFrame = getattr(self, name.casefold())
         return frame
+
+
+def _blank(sheet: str) -> pd.DataFrame:
+    """The table of an optional sheet that is not there."""
+    import pandas as pd
+
+    from .reading.sheets import columns
+
+    kinds = {"number": "float64", "whole": "float64", "date": "datetime64[s]", "flag": "bool"}
+    blank = {column.name: pd.Series([], dtype=kinds.get(column.kind, "object")) for column in columns(sheet)}
+    return pd.DataFrame(blank)
 
 
 _SEPARATORS = re.compile(r"[,;\s]+")

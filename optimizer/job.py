@@ -55,6 +55,7 @@ class Request:
     orders: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = False
+    previous: Path | None = None  # the plan in force
 
     def beside(self, kind: str) -> Path:
         """A file of this run, named after the plan: ``plan.xlsx`` -> ``plan.review.xlsx``."""
@@ -82,7 +83,7 @@ def make_plan(request: Request, progress: Callable[[Progress], None] | None = No
     check_paths(request)
     with stoppable() as stop, locked(request.out), explained(request):
         tell(stage("reading"))
-        case = read_case(request.source, request.orders, request.settings, request.strict)
+        case = read_case(request.source, request.orders, request.settings, request.strict, request.previous)
         made = plan(case, progress=progress)
         tell(stage("writing"))
         return _publish(request, made, stop)
@@ -106,11 +107,17 @@ def explained(request: Request) -> Iterator[None]:
         raise
 
 
-def read_case(source: Path, orders: Path | None, settings: Mapping[str, Any], strict: bool = False) -> Case:
+def read_case(
+    source: Path,
+    orders: Path | None,
+    settings: Mapping[str, Any],
+    strict: bool = False,
+    previous: Path | None = None,
+) -> Case:
     """The case in a workbook. Raises InputInvalid, and with ``strict`` also when there are warnings."""
     from .reading import read
 
-    case = read(source, orders=orders, settings=settings)
+    case = read(source, orders=orders, settings=settings, previous=previous)
     warnings = [finding for finding in case.findings if finding.severity == "warning"]
     if strict and warnings:
         raise InputInvalid(f"{len(warnings)} warnings, and --strict allows none.", warnings)
@@ -143,11 +150,18 @@ def _writes_the_same(write: Callable[[Path], object], path: Path) -> bool:
         return path.is_file() and draft.read_bytes() == path.read_bytes()
 
 
-def verify_plan(plan: Path, source: Path, orders: Path | None = None) -> tuple[Finding, ...]:
-    """Audit a written plan against its input, under the settings it was made with. Raises AuditFailed."""
-    from .audit import audit, effective_settings
+def verify_plan(
+    plan: Path, source: Path, orders: Path | None = None, previous: Path | None = None
+) -> tuple[Finding, ...]:
+    """Audit a written plan against its input, under the settings it was made with. Raises AuditFailed.
 
-    findings = audit(plan, read_case(source, orders, effective_settings(plan)))
+    ``previous`` is the plan that was in force; without it, it is looked for where it stood when the plan was made.
+    """
+    from .audit import audit, effective_settings
+    from .previous import named_in
+
+    settings = effective_settings(plan)
+    findings = audit(plan, read_case(source, orders, settings, previous=previous or named_in(plan)))
     faults = [finding for finding in findings if finding.severity == "error"]
     if faults:
         raise AuditFailed(f"{plan} does not agree with {source} ({len(faults)} faults).", findings)
@@ -234,7 +248,8 @@ def check_paths(request: Request) -> None:
     """Refuse a target that cannot be meant, before any work is done. Raises UsageError or WriteFailed."""
     from .writing.publish import check_target
 
-    check_target(request.out, [path for path in (request.source, request.orders) if path is not None])
+    inputs = (request.source, request.orders, request.previous)
+    check_target(request.out, [path for path in inputs if path is not None])
     check_writable(request.out.parent)
 
 

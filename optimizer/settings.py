@@ -91,6 +91,13 @@ class Settings:
     transfer_cost: float = _setting("number", 5.0, "cost of a transfer from a feeding node", "money", low=0)
     change_cost_in: float = _setting("number", 5.0, "cost of starting to stock a SKU at a node", "money", low=0)
     change_cost_out: float = _setting("number", 5.0, "cost of ceasing to stock a SKU at a node", "money", low=0)
+    transfer_cost_per_kg: float = _setting(
+        "number", 0.2, "freight of goods that leave a node for another it does not feed", "money/kg", low=0
+    )
+    transfer_days: float = _setting("number", 3.0, "days such a transfer takes", "days", low=0, high=730)
+    change_threshold: float = _setting(
+        "number", 0.25, "share by which a reorder point or an average stock must move to be listed as a change", low=0
+    )
     max_cover_days: float = _setting(
         "number", 90.0, "largest order quantity, in days of demand", "days", low=0, low_open=True
     )

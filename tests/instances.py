@@ -196,11 +196,11 @@ def _policy(rng: np.random.Generator, parts: Parts, on: dict[str, bool]) -> Part
     skus, nodes = len(parts["skus"]), len(parts["nodes"])
     held = rng.random((skus, nodes)) < 0.5
     value = (parts["mean"].sum(1).max(1) * 15 * parts["unit_cost"]).sum()
+    on_hand = np.where(held, rng.integers(0, 40, (skus, nodes)), 0.0) if on["in_force"] else np.zeros((skus, nodes))
     return {
         "in_force": held if on["in_force"] else None,
-        "on_hand": np.where(held, rng.integers(0, 40, (skus, nodes)), 0.0)
-        if on["in_force"]
-        else np.zeros((skus, nodes)),
+        "clearing": np.round(on_hand * 0.7, 2) if on["in_force"] else None,
+        "on_hand": on_hand,
         "on_order": np.where(held, rng.integers(1, 20, (skus, nodes)), 0.0)
         if on["in_force"]
         else np.zeros((skus, nodes)),

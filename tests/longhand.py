@@ -275,4 +275,7 @@ def change_cost(i: Instance, k: int, path: tuple[frozenset[int], ...], t: int) -
         return 0.0
     else:
         before = frozenset(np.flatnonzero(i.in_force[k]).tolist())
-    return i.change_cost_in * len(path[t] - before) + i.change_cost_out * len(before - path[t])
+    cost = i.change_cost_in * len(path[t] - before) + i.change_cost_out * len(before - path[t])
+    if t == 0 and i.in_force is not None and i.clearing is not None:
+        cost += sum(float(i.clearing[k, n]) for n in before - path[t])
+    return cost

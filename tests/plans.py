@@ -21,6 +21,7 @@ from .instances import tiny
 
 FREE = {
     "order_cost": 0, "transfer_cost": 0, "late_penalty_per_parcel": 0, "change_cost_in": 2, "change_cost_out": 3,
+    "transfer_cost_per_kg": 0,
     "periods": 2, "budget": 200,
 }  # fmt: skip
 NODE = {"lead_time_sd": 0, "handling_cost_per_unit": 0, "storage_cost_per_m3_month": 0, "outage_days_per_year": 0}

@@ -19,7 +19,6 @@ LARGE = [("large", seed) for seed in (7100, 7106, 7109)] + [("benchmark", 1)]
 WORLDS = SMALL + LARGE
 GAP = {"small": 1e-6, "large": 1e-6, "benchmark": 1e-2}
 PLAIN = {"node_counts": False, "backup": False}  # without rules that ask for more nodes where more are allowed
-UNSCALED = {(("large", 7109), 1e6)}  # purchases of 3e11: HiGHS leaves 6e-6 of it open and calls that an error
 each_world = pytest.mark.parametrize("world", WORLDS, ids=lambda world: f"{world[0]}-{world[1]}")
 
 

@@ -14,10 +14,10 @@ AXES = {
         ("unit_cost", "unit_price", "weight_kg", "volume_m3", "temperature", "shelf_life_days", "pack_size",
          "parcels_per_unit", "level_error", "service_level", "fill_service", "min_nodes", "max_nodes"), "K"),
     **dict.fromkeys(("mean", "variance"), "KRT"),
-    "allowed": "KNT",
+    **dict.fromkeys(("allowed", "start"), "KNT"),
     **dict.fromkeys(
         ("feeder", "lead_time", "lead_time_sd", "inbound_per_unit", "inbound_per_kg", "order_cost", "moq", "in_force",
-         "on_hand", "on_order"), "KN"),
+         "on_hand", "on_order", "clearing"), "KN"),
     "room_m3": "N3", "available": "NT",
     **dict.fromkeys(
         ("surge_m3", "surge_cost", "units_per_day", "max_skus", "fixed_cost", "opening_cost", "candidate",
@@ -32,7 +32,7 @@ MASKS = {"K": "skus", "N": "nodes", "R": "regions"}
 MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
     "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",
-    "late_penalty", "change_cost_in", "change_cost_out", "budget",
+    "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing",
 )  # fmt: skip
 POLICY = ("holding_rate", "late_penalty", "lost_sale_rate", "change_cost_in", "change_cost_out", "max_cover_days",
           "fastest")  # fmt: skip
@@ -112,7 +112,8 @@ def in_other_money(instance: Instance, rate: float) -> Instance:
             limits.append(replace(row, amount=row.amount * rate))
         else:
             limits.append(replace(row, penalty=row.penalty * rate))
-    return replace(instance, **{name: getattr(instance, name) * rate for name in MONEY}, limits=tuple(limits))
+    prices = {name: getattr(instance, name) * rate for name in MONEY if getattr(instance, name) is not None}
+    return replace(instance, **prices, limits=tuple(limits))
 
 
 def without_limits(instance: Instance) -> Instance:

@@ -290,12 +290,26 @@ def test_stock_costs_by_hand() -> None:
 
 
 def test_change_costs_by_hand() -> None:
-    """With stock on hand at EAST only, a plan for HUB only pays for one node in and one node out, 5 each."""
+    """With stock on hand at EAST only, a plan for HUB only pays for one node in and one out, 5 each, and for a transfer
+    of 3 units of 2 kg: 5 + 6 x 0.2."""
     stock = [{"sku": "X", "node": "EAST", "on_hand": 3.0}]
     case = make_case([SKU], NODES, REGIONS, LANES, stock=stock)
     found = _recomputed(reference(case, rates([[[2.0], [3.0]]])), [True, False])
-    assert found.costs["change"][0, 0] == 10
-    assert found.at_node[:, 0] == pytest.approx([found.sku_cost - 5, 5])
+    assert found.costs["change"][0, 0] == pytest.approx(16.2)
+    assert found.at_node[:, 0] == pytest.approx([found.sku_cost - 11.2, 11.2])
+
+
+def test_what_cannot_be_moved_in_time_is_written_off() -> None:
+    """Of 3 + 4 units at 10, 4 expire on the day a transfer of 3 days would arrive: 40, and 5 + 6 x 0.2 for the others;
+    a single unit at a cost of 1 is written off for 1 rather than moved for 5.40."""
+    batches = [
+        {"sku": "X", "node": "EAST", "on_hand": 3.0, "expires": "2027-01-05"},
+        {"sku": "X", "node": "EAST", "on_hand": 4.0, "expires": "2027-01-04"},
+    ]
+    case = make_case([SKU], NODES, REGIONS, LANES, stock=batches)
+    assert reference(case, rates([[[2.0], [3.0]]])).clearing.tolist() == [[0, pytest.approx(46.2)]]
+    cheap = make_case([SKU | {"unit_cost": 1.0}], NODES, REGIONS, LANES, stock=[batches[0] | {"on_hand": 1.0}])
+    assert reference(cheap, rates([[[2.0], [3.0]]])).clearing.tolist() == [[0, pytest.approx(1.0)]]
 
 
 def test_a_supply_row_makes_the_supplier_the_source() -> None:

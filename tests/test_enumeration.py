@@ -84,7 +84,7 @@ def test_any_mixture_of_features(seed: int, switches: dict[str, bool]) -> None:
 MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
     "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",
-    "late_penalty", "change_cost_in", "change_cost_out", "budget",
+    "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing",
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def in_other_money(instance: Instance, rate: float) -> Instance:
         is_money = row.measure in ("value", "cost", "purchases")
         amount, penalty = (row.amount * rate, row.penalty) if is_money else (row.amount, row.penalty * rate)
         limits.append(replace(row, amount=amount, penalty=penalty))
-    prices = {name: getattr(instance, name) * rate for name in MONEY}
+    prices = {name: getattr(instance, name) * rate for name in MONEY if getattr(instance, name) is not None}
     return replace(instance, **prices, limits=tuple(limits))
 
 

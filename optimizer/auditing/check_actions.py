@@ -86,9 +86,9 @@ def check_changes(book: PlanBook, read: Read, ref: Reference, found: Recomputed,
     for line in np.flatnonzero((k < 0) | (n < 0)):
         report.add("V-003", table.place(int(line), "sku"), table.texts("sku")[line], "a SKU and a node of the input")
     usable = np.flatnonzero((k >= 0) & (n >= 0))
-    planned, in_force = read.decisions.stocked[:, :, 0], (ref.on_hand > 0) | (ref.on_order > 0)
-    if not ref.stock_known:
-        in_force, planned = np.zeros_like(in_force), np.zeros_like(planned)
+    planned, in_force = read.decisions.stocked[:, :, 0], ref.in_force
+    if in_force is None:
+        in_force, planned = np.zeros_like(planned), np.zeros_like(planned)
     own = np.select([planned & ~in_force, in_force & ~planned, planned & in_force], ["new", "gone", "kept"], "")
     seen = np.zeros(own.shape, dtype=np.int64)
     np.add.at(seen, (k[usable], n[usable]), 1)

@@ -71,9 +71,12 @@ def _plain(value: Any) -> Any:
 
 def check_input(run: Mapping[str, Line], case: Case, report: Report) -> None:
     """The plan was made from this very input."""
-    for name in ("sha256", "orders_sha256"):
+    for name in ("sha256", "orders_sha256", "previous_sha256"):
         own = case.source.get(name)
         line = run.get(f"input_{name}", Line(None, "", "Run"))
+        if name == "previous_sha256" and line.value and not own:
+            what = "the plan in force was another: give it with --previous"
+            report.add("V-006", line.place, line.value, what, "Name the plan it was made from.")
         if own and str(line.value or "") != str(own):
             report.add(
                 "V-006", line.place, line.value, f"the input's {name} is {own}", "The input has changed: plan again."

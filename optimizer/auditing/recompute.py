@@ -223,12 +223,12 @@ class Recomputation:
     def _change(self, k: Ints, t: int) -> Floats:
         """(B, N) money for nodes that start or cease to stock the SKU in period t."""
         now = self.plan.stocked[k, :, t]
-        if t == 0 and not self.ref.stock_known:
+        settings, today = self.ref.known.settings, self.ref.in_force
+        if t == 0 and today is None:
             return np.zeros(now.shape)
-        in_force = (self.ref.on_hand[k] > 0) | (self.ref.on_order[k] > 0)
-        before = in_force if t == 0 else self.plan.stocked[k, :, t - 1]
-        settings = self.ref.known.settings
-        return settings.change_cost_in * (now & ~before) + settings.change_cost_out * (before & ~now)
+        before = self.plan.stocked[k, :, t - 1] if t or today is None else today[k]
+        leaving = settings.change_cost_out + (0.0 if t else self.ref.clearing[k])
+        return settings.change_cost_in * (now & ~before) + leaving * (before & ~now)
 
     def _stock_rows(self, k: Ints, t: int, stocked: Bools, flow: Floats, pooled: Floats) -> pd.DataFrame:
         """Rows of the batch with every figure of section 6 and the cost terms that follow from it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import pandas as pd
 
 from .facts import Bools, Facts, Floats, facts, numbers, positions, texts
 from .lanes import Lanes, lanes
@@ -49,7 +50,8 @@ class Reference:
     live: Bools  # (K,T)
     on_hand: Floats  # (K,N)
     on_order: Floats  # (K,N)
-    stock_known: bool  # False without a Stock sheet: the first period's additions are free
+    in_force: Bools | None  # (K,N) where stock stands today; None: unknown, the first period's additions are free
+    clearing: Floats  # (K,N) money to clear what lies at a node in force
 
 
 def reference(case: Case, rates: Rates) -> Reference:
@@ -59,6 +61,7 @@ def reference(case: Case, rates: Rates) -> Reference:
     holds = can_hold(known)
     live = rates.mean.sum(axis=1) > 0
     on_hand, on_order = _stock(case, known)
+    in_force = in_force_today(case, known, on_hand, on_order)
     return Reference(
         known=known,
         ways=lanes(case, known),
@@ -69,8 +72,37 @@ def reference(case: Case, rates: Rates) -> Reference:
         live=live,
         on_hand=on_hand,
         on_order=on_order,
-        stock_known=len(case.stock) > 0,
+        in_force=in_force,
+        clearing=clearing(case, known) * (0.0 if in_force is None else in_force),
     )
+
+
+def in_force_today(case: Case, known: Facts, on_hand: Floats, on_order: Floats) -> Bools | None:
+    """(K,N) the placement in force: the earlier plan's, else where there is stock or stock on its way."""
+    if case.previous is None:
+        return (on_hand > 0) | (on_order > 0) if len(case.stock) else None
+    rows = case.previous.placement
+    rows = rows[rows["period"] == case.previous.period]
+    k, n = positions(rows["sku"], known.goods.names), positions(rows["node"], known.sites.names)
+    out = np.zeros(on_hand.shape, dtype=bool)
+    out[k[(k >= 0) & (n >= 0)], n[(k >= 0) & (n >= 0)]] = True
+    return out
+
+
+def clearing(case: Case, known: Facts) -> Floats:
+    """(K,N) money: batches that would arrive in time are moved, the others written off; all of it, if that is less."""
+    settings, first = known.settings, known.calendar.starts[0]
+    k = positions(texts(case.stock, "sku"), known.goods.names)
+    n = positions(texts(case.stock, "node"), known.sites.names)
+    units = np.where((k >= 0) & (n >= 0), numbers(case.stock, "on_hand", 0.0), 0.0)
+    days = (pd.to_datetime(case.stock["expires"]) - pd.Timestamp(first)).dt.total_seconds().to_numpy() / 86400.0
+    late = days <= np.ceil(settings.transfer_days)
+    kept, lost = np.zeros((2, len(known.goods.names), len(known.sites.names)))
+    np.add.at(kept, (k[~late], n[~late]), units[~late])
+    np.add.at(lost, (k[late], n[late]), units[late])
+    freight = settings.transfer_cost_per_kg * known.goods.weight_kg[:, None] * kept
+    moving = np.where(kept > 0, settings.transfer_cost + freight, 0.0)
+    return np.minimum(moving, known.goods.unit_cost[:, None] * kept) + known.goods.unit_cost[:, None] * lost
 
 
 def _stock(case: Case, known: Facts) -> tuple[Floats, Floats]:

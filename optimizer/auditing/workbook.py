@@ -40,7 +40,7 @@ CONTRACT: Mapping[str, Mapping[str, str]] = {
         "node type period status",
         "ambient_used_m3 chilled_used_m3 frozen_used_m3 ambient_room_m3 chilled_room_m3 frozen_room_m3 surge_used_m3 "
         "surge_room_m3 units_per_day units_per_day_limit skus skus_limit units value sku_cost fixed_cost opening_cost "
-        "surge_cost cost",
+        "surge_cost cost ambient_rent_per_m3 chilled_rent_per_m3 frozen_rent_per_m3 units_per_day_rent skus_rent",
     ),
     "Limits": _columns("limit measure sense period", "used amount slack penalty"),
     "Changes": _columns("sku tier node change", "on_hand on_order average_stock value"),
@@ -119,11 +119,18 @@ def read_plan(path: str | Path) -> PlanBook:
 
 def read_settings(path: str | Path) -> Mapping[str, Line]:
     """The settings on the Run sheet alone."""
+    return _by_name(_run_lines(Path(path)), with_origin=True)
+
+
+def read_run(path: str | Path) -> Mapping[str, Line]:
+    """The figures on the Run sheet alone."""
+    return _by_name(_run_lines(Path(path)), with_origin=False)
+
+
+def _run_lines(path: Path) -> list[tuple[str, Line]]:
     from optimizer.reading.archive import inspect
 
-    path = Path(path)
-    lines, _ = _small_sheets(path, [part.name for part in inspect(path, MOST_MB).sheets])
-    return _by_name(lines, with_origin=True)
+    return _small_sheets(path, [part.name for part in inspect(path, MOST_MB).sheets])[0]
 
 
 def _absent(table: Table) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from ..console import Talk, counted
-from .shared import INPUT, json_option, orders_option, run, settings_option, strict_option
+from .shared import INPUT, json_option, orders_option, previous_option, run, settings_option, strict_option
 
 
 @click.command(short_help="Make a plan.")
 @click.argument("workbook", metavar="INPUT", type=INPUT)
 @click.option("--out", required=True, type=INPUT, metavar="PLAN", help="The plan workbook to write.")
 @orders_option
+@previous_option
 @settings_option
 @click.option("--time-limit", metavar="S", help="Longest search, in seconds (setting time_limit).")
 @click.option("--gap", metavar="G", help="Stop when the plan is proved this close to the best (setting gap).")
@@ -26,6 +27,7 @@ def plan(
     workbook: Path,
     out: Path,
     orders: Path | None,
+    previous: Path | None,
     settings: dict[str, str],
     as_json: bool,
     quiet: bool,
@@ -38,6 +40,7 @@ def plan(
     Example:
       nodewise plan my_brand.xlsx --out plan.xlsx
       nodewise plan my_brand.xlsx --out plan.xlsx --time-limit 60 --set periods=6
+      nodewise plan my_brand.xlsx --out february.xlsx --previous january.xlsx
     """
 
     def work(talk: Talk) -> dict[str, Any]:
@@ -46,7 +49,7 @@ def plan(
 
         given = {name: value for name, value in limits.items() if value is not None}
         with talk.progress() as hear:
-            result = make_plan(Request(workbook, out, orders, settings | given, strict), hear)
+            result = make_plan(Request(workbook, out, orders, settings | given, strict, previous), hear)
         talk.plan(result.plan, result.path)
         if result.error:
             talk.complain(str(result.error))
@@ -59,8 +62,11 @@ def plan(
 @click.argument("plan_workbook", metavar="PLAN", type=INPUT)
 @click.argument("workbook", metavar="INPUT", type=INPUT)
 @orders_option
+@previous_option
 @json_option
-def verify(plan_workbook: Path, workbook: Path, orders: Path | None, as_json: bool) -> int:
+def verify(
+    plan_workbook: Path, workbook: Path, orders: Path | None, previous: Path | None, as_json: bool
+) -> int:
     """Recompute a written plan from its input and say whether both agree.
 
     \b
@@ -72,7 +78,7 @@ def verify(plan_workbook: Path, workbook: Path, orders: Path | None, as_json: bo
         from ..answers import verified
         from ..job import verify_plan
 
-        findings = verify_plan(plan_workbook, workbook, orders)
+        findings = verify_plan(plan_workbook, workbook, orders, previous)
         talk.findings(findings)
         talk.say(f"{plan_workbook}: agrees with {workbook} ({counted(findings)}).")
         return verified(findings)

@@ -32,6 +32,9 @@ def _settings(context: click.Context, parameter: click.Parameter, pairs: tuple[s
 orders_option = click.option(
     "--orders", type=INPUT, help="Order lines in a CSV or Parquet file, in place of the Orders sheet."
 )
+previous_option = click.option(
+    "--previous", type=INPUT, metavar="PLAN", help="The plan in force: what differs from it costs, and is listed."
+)
 settings_option = click.option(
     "--set", "settings", multiple=True, callback=_settings, metavar="NAME=VALUE", help="Override a setting; repeatable."
 )

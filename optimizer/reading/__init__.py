@@ -16,15 +16,19 @@ def read(
     path: str | os.PathLike[str],
     orders: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
+    previous: str | os.PathLike[str] | None = None,
     **values: Any,
 ) -> Case:
     """Read a workbook; ``orders`` names a CSV, CSV.gz or Parquet file that replaces its Orders sheet.
 
+    ``previous`` names the plan workbook in force; without it the Stock sheet shows what stands where.
     ``settings`` and further keywords override the Settings sheet (``periods=6``). Warnings, repairs and notes stay in
     ``case.findings``. Raises InputInvalid with every finding, InfeasibleCase when the data alone prove that no plan
     exists, UsageError (a path or a setting), FileRefused (a malformed or oversized file), InputChanged (changed while
     being read).
     """
+    from ..previous import with_previous
     from .reader import read_case
 
-    return read_case(path, orders, {**(settings or {}), **values})
+    case = read_case(path, orders, {**(settings or {}), **values})
+    return case if previous is None else with_previous(case, previous)

@@ -12,6 +12,7 @@ from models.instance import MEASURES, TEMPERATURES
 from .contract import Column, Sheet
 
 __all__ = [
+    "APPROVALS",
     "COLUMNS",
     "MEASURES",
     "NODE_TYPES",
@@ -26,6 +27,7 @@ __all__ = [
     "columns",
 ]
 
+APPROVALS = ("change_value", "transfer_value", "purchase_value", "order_value", "opening_cost")
 NODE_TYPES = ("central", "cold", "popup", "regional")
 
 SERVICE: dict[str, Any] = {"low": 0.5, "high": 1.0, "low_open": False, "high_open": True}
@@ -41,11 +43,12 @@ SHEETS: tuple[Sheet, ...] = (
     Sheet("Lanes", "how a node reaches a region, one row per carrier; absent pairs are estimated",
         key=("node", "region", "carrier")),
     Sheet("Supply", "terms of a supplier at a node, by SKU or by supplier", key=("sku", "supplier", "node")),
-    Sheet("Stock", "stock on hand and on order now; its rows are the placement in force"),
+    Sheet("Stock", "stock on hand and on order now; its rows are the placement in force, unless a plan is"),
     Sheet("Campaigns", "when demand is lifted, and for what"),
     Sheet("Tiers", "how widely a class of SKUs may be spread, and how well it must be served", key=("tier",)),
     Sheet("Limits", "limits of your own on any measure", key=("limit",)),
     Sheet("Demand", "a forecast of your own; overrides the history", key=("sku", "region", "period")),
+    Sheet("Approvals", "which changes and actions need a yes, and from whom", key=("measure", "threshold")),
 )  # fmt: skip
 
 COLUMNS: tuple[Column, ...] = (
@@ -211,6 +214,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("Demand", "sd_per_day", "number", "standard deviation of a day's demand", "units/day", low=0.0,
         blank="from the mean and the history"),
     Column("Demand", "period", "period", "only this period", blank="every period"),
+    # Approvals
+    Column("Approvals", "measure", "choice", "value of one change, transfer or purchase, of all purchases from a "
+        "supplier, or the cost of opening a node", "", required=True, choices=APPROVALS),
+    Column("Approvals", "threshold", "number", "from this value on", "money", required=True, low=0.0),
+    Column("Approvals", "owner", "text", "who must say yes", required=True),
 )  # fmt: skip
 
 SETTINGS_COLUMNS: tuple[Column, ...] = (
