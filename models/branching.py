@@ -55,15 +55,44 @@ class Tree:
                 self.settled = min(self.settled, leaf.bound)
                 self.done.append(leaf)
                 continue
-            self.settled, kept = min(self.settled, leaf.bound), self.settled
-            made = [self._child(leaf, value, enough) for value in (1, 0)]
-            self.settled = kept
-            children = sorted((child for child in made if child is not None), key=lambda child: child.bound)
+            children = self._children(leaf, enough)
             for child in children:
                 self._push(child)
             for child in children:
                 if child.bound < enough():
                     visit(self._take_up(child))
+
+    def plunge(self, enough: Callable[[], float]) -> Fixings | None:
+        """From the best leaf that is undecided down to one with nothing to decide, taking the better child each time.
+
+        Its openings, taken up; None where the way ends before. Raises OutOfTime.
+        """
+        waiting = [entry for entry in self.heap if entry[2].undecided is not None]
+        if not waiting:
+            return None
+        entry = min(waiting)
+        self.heap.remove(entry)
+        heapq.heapify(self.heap)
+        leaf = entry[2]
+        self.settled, kept = min(self.settled, leaf.bound), self.settled
+        while leaf.undecided is not None and leaf.bound < enough():
+            children = self._children(leaf, enough)
+            if not children:
+                self.settled = kept
+                return None
+            leaf, *others = children
+            for other in others:
+                self._push(other)
+        self.settled = kept
+        self._push(leaf)
+        return self._take_up(leaf) if leaf.undecided is None and leaf.bound < enough() else None
+
+    def _children(self, leaf: Leaf, enough: Callable[[], float]) -> list[Leaf]:
+        """Both ways to decide the next opening, the better first, without those that are infeasible."""
+        self.settled, kept = min(self.settled, leaf.bound), self.settled
+        made = [self._child(leaf, value, enough) for value in (1, 0)]
+        self.settled = kept
+        return sorted((child for child in made if child is not None), key=lambda child: child.bound)
 
     def promising(self) -> Fixings | None:
         """Openings of the leaf with the least bound, which is taken up; None where every leaf is infeasible."""

@@ -30,6 +30,8 @@ GROUP_ABOVE = 600  # SKUs with a choice beyond which they share the rows of the 
 ALONE = 500  # costliest SKUs with a row of their own even then
 GROUPS = 500  # among the others
 ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
+PLUNGE_BELOW = 100_000  # sets up to which openings are tried out before all that could matter is enumerated
+PLUNGES = 6
 RESCUE_SECONDS = 5.0  # for a plan after a stop that came before the first one
 RESERVE = 0.1  # share of the time limit (at most RESCUE_SECONDS) kept for it
 
@@ -55,7 +57,7 @@ def solve(
     search = Search(scaling.in_solver_money(instance, money), model, money, gap, seed, clock, tell)
     try:
         search.run()
-        status = "gap_reached" if search.gap <= gap else "stalled"
+        status = "gap_reached" if search.gap <= gap else "stalled" if clock.left > 0 else "time_limit"
     except NoPath as failure:
         return search.without_plan(_no_path(instance, failure), failure.relaxed)
     except Contradiction as failure:
@@ -70,6 +72,7 @@ def solve(
         search.rescue()
     finally:
         search.close()
+    search.counts["reproducible"] = status not in ("time_limit", "interrupted") and clock.left > 0
     return scaling.in_money(search.outcome(status), instance, money)
 
 
@@ -191,6 +194,8 @@ class Search:
         """Restricted programs at the root, then every path that matters, or branching, where the gap is still wide."""
         self._round(rounding.QUICK)
         self._mark("plan")
+        if self.gap > self.target:
+            self._plunge(problem)
         if self.gap > self.target and not self._close_by_enumeration(problem):
             fixings = self._branch(problem, lambda fixings: self._round(rounding.QUICK, fixings))
             self._round(rounding.THOROUGH, fixings)
@@ -261,7 +266,7 @@ class Search:
     def _goal(self, fixings: Fixings) -> rounding.Goal:
         bound = self.bound
         enough = bound / (1.0 - self.target) if bound > 0 else bound
-        window = (self.best - bound) * (1.0 + 1e-9) + 1e-9
+        window = (self.best - self._generated().bound) * (1.0 + 1e-9) + 1e-9  # of the rents at hand
         return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left, fixings)
 
     def _round(self, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
@@ -291,10 +296,9 @@ class Search:
             self._round(efforts, whole)
         except (Infeasible, Contradiction):
             pass
-        finally:
-            made.restrict(fixings)
-            made.resume(*before)
-            self.held = None
+        made.restrict(fixings)
+        made.resume(*before)
+        self.held = None  # not after a stop: the bound at hand would be that of the openings tried
 
     def _begin(self, problem: Problem) -> None:
         """The placement that is given to begin with is the first plan, if it keeps every limit."""
@@ -329,10 +333,26 @@ class Search:
             self.best, self.plan = rounded.cost, rounded
             self._say("plan", plan=self.outcome("interrupted"))
 
+    def _plunge(self, problem: Problem) -> None:
+        """Plans under openings that are decided one after the other, where sets are few enough to be priced often."""
+        generation = self._generated()
+        if problem.catalogue.sets > PLUNGE_BELOW or generation.master.pool is None:
+            return
+        root = generation.bound, generation.rent, generation.link_rent
+        self.tree = Tree(generation, self._tolerance())
+        for _ in range(PLUNGES):
+            fixings = self.tree.plunge(self._enough)
+            if fixings is not None:
+                self._enumerate(problem)
+                self._round(rounding.DECIDED, fixings)
+        generation.restrict({})
+        generation.resume(*root)
+
     def _branch(self, problem: Problem, visit: Callable[[Fixings], None]) -> Fixings:
         """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""
         generation = self._generated()
-        self.tree = Tree(generation, self._tolerance())
+        if self.tree is None:
+            self.tree = Tree(generation, self._tolerance())
         try:
             self.tree.grow(self._enough, visit)
         finally:
@@ -345,20 +365,24 @@ class Search:
 
     def _close_by_enumeration(self, problem: Problem) -> bool:
         """Bring in every path that could still be part of a better plan; False where they are too many."""
+        if problem.catalogue.relaxed or not self._enumerate(problem):
+            return False
         generation, goal = self._generated(), self._goal({})
-        if problem.catalogue.relaxed or generation.grouped:
-            return False
-        columns = enumeration.paths_within(problem.catalogue, generation.prices(), goal.window)
-        if columns is None:
-            return False
-        generation.master.add(columns)
-        rounded, proved = rounding.round_whole(problem, generation.master, generation.reduced_costs(), goal)
+        rounded, proved = rounding.round_whole(problem, generation.master, generation.reduced_costs(), goal, self.plan)
         before = self.bound
         self._accept(rounded)
         self.proved = max(before, min(proved, self.best))
         if self.proved == np.inf:
             raise Infeasible(self._integer_relief(problem, generation))
         return self.gap <= self.target
+
+    def _enumerate(self, problem: Problem) -> bool:
+        """Bring in every path that could be part of a better plan under the rents at hand; False if too many."""
+        generation = self._generated()
+        columns = enumeration.paths_within(problem.catalogue, generation.prices(), self._goal({}).window)
+        if columns is not None:
+            generation.master.add(columns)
+        return columns is not None
 
     def _integer_relief(self, problem: Problem, generation: Generation) -> tuple[Relief, ...]:
         """What whole patterns lack where fractions of them would fit."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .instance import Bools, Floats, Ints
-from .levels import levels, weekly
-from .season import season_over, seasons
-from .shares import regional_shares
+from .levels import levels
+from .season import season_over, seasons, week_over, weekdays
+from .series import weekly
+from .shares import drifting_shares
 
 LEAST_FACTOR = 0.1  # history under a campaign is divided by no less than this
 
@@ -82,7 +83,7 @@ class DemandRates:
     parcels_per_unit: Floats  # (K,) u
     method: tuple[
         str, ...
-    ]  # (K,) how the level was forecast: see levels.METHODS; "category", "shrunk", "none", "given"
+    ]  # (K,) how the level was found: one of backtest.METHODS, "category", "shrunk", "none", "given"
     dispersion: Floats  # (K,) phi, variance-to-mean ratio
     share: Floats  # (K,R) regional shares, rows sum to one
     level: Floats  # (K,) units/day without season and campaigns
@@ -116,9 +117,12 @@ def estimate(
     begin = span.until - 7 * (weeks - np.arange(weeks)) + 1
     series = replace(series, units=series.units / season_over(index, begin, np.full(weeks, 7))[row].T)
     size = order_size_dispersion(history, skus)
-    found = levels(series, catalogue.category, count, size, ~np.isnan(catalogue.launch))
-    share = regional_shares(history.sku, history.region, usual, catalogue.category, (skus, regions), count, reached)
-    rate = found.per_day[:, None] * season_over(index, horizon.first, horizon.days)[row]
+    ahead = int(horizon.days.sum())
+    found = levels(series, catalogue.category, count, size, ~np.isnan(catalogue.launch), ahead)
+    shape = (skus, regions)
+    share = drifting_shares(history.sku, history.region, history.day, usual, catalogue.category, shape, count, reached)
+    week = week_over(weekdays(history.day, usual, span.since, span.until), horizon.first, horizon.days)
+    rate = found.per_day[:, None] * season_over(index, horizon.first, horizon.days)[row] * week
     mean = project(rate, share, catalogue, horizon, campaigns)
     return DemandRates(
         mean=mean,

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import highspy
 import numpy as np
 import scipy.sparse as sp
 
 from .columns import Columns
-from .instance import Floats, Ints
+from .instance import Bools, Floats, Ints
 from .master import INFINITY, Fixings, add_columns, add_rows, add_slack_columns, checked, fix_openings, load, new_solver
 from .problem import Problem, candidate_uses
+
+
+class Meter:
+    """Ends a run of HiGHS after so many looks at its limits: as much work on a busy machine as on an idle one."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+        self.fault: BaseException | None = None
+
+    def run(self, solver: Any) -> None:
+        """Run the solver. Raises SolverFailure, KeyboardInterrupt."""
+        kind = highspy.cb.HighsCallbackType.kCallbackMipInterrupt
+        checked(solver.setCallback(self._look, None), "the meter")
+        checked(solver.startCallback(kind), "the meter")
+        checked(solver.run(), "run")
+        checked(solver.stopCallback(kind), "the meter")
+        if self.fault is not None:
+            raise self.fault
+
+    def _look(self, kind: Any, message: str, out: Any, answer: Any, data: Any) -> None:
+        try:
+            self.left -= 1
+            answer.user_interrupt = self.left <= 0 or self.fault is not None
+        except BaseException as fault:  # Ctrl-C: nothing may be raised through the solver
+            self.fault = fault
+            answer.user_interrupt = True
 
 
 class IntegerProgram:
@@ -101,8 +129,32 @@ class IntegerProgram:
         matrix = sp.csr_matrix((-np.ones(len(opens)), (np.arange(len(opens)), opens)), (len(opens), width))
         add_rows(self.solver, np.full(len(opens), -INFINITY), np.zeros(len(opens)), matrix)
 
-    def solve(self, seconds: float, gap: float, enough: float = -np.inf) -> None:
-        """Run HiGHS until ``gap``, or a plan that costs no more than ``enough``; the other methods read the rest."""
+    def begin_with(self, picks: Columns | None, opened: Bools) -> None:
+        """Hand HiGHS a plan to begin with, if all its picks are among the choice; ``opened`` is (N,T)."""
+        instance, choice = self.problem.instance, self.choice
+        if choice is None or picks is None:
+            return
+        number = {(int(k), path.tobytes()): i for i, (k, path) in enumerate(zip(choice.sku, choice.path, strict=True))}
+        chosen = [number.get((int(k), path.tobytes()), -1) for k, path in zip(picks.sku, picks.path, strict=True)]
+        if min(chosen) < 0:
+            return
+        value = np.zeros(len(choice))
+        value[chosen] = 1.0
+        opens = [
+            (column, float(opened[instance.nodes.index(index[0]), instance.periods.index(index[1])]))
+            for (name, index), column in self.problem.compiled.column.items()
+            if name == "open"
+        ]
+        index = np.append([column for column, _ in opens], self.first_pick + np.arange(len(choice))).astype(np.int32)
+        start = np.append([is_open for _, is_open in opens], value)
+        checked(self.solver.setSolution(len(index), index, start), "a plan to begin with")
+
+    def solve(self, seconds: float, gap: float, enough: float = -np.inf, checks: int | None = None) -> None:
+        """Run HiGHS until ``gap``, or a plan that costs no more than ``enough``; the other methods read the rest.
+
+        ``checks`` limits the work, alike on every machine: the times HiGHS looks at its limits. ``seconds`` is the
+        time there is, and should not be what ends the run.
+        """
         if np.isfinite(enough):
             checked(self.solver.setOptionValue("objective_target", enough - self.given_cost), "objective_target")
         for name, value in (
@@ -111,7 +163,10 @@ class IntegerProgram:
             ("mip_abs_gap", 1e-9),
         ):
             checked(self.solver.setOptionValue(name, value), name)
-        checked(self.solver.run(), "run")
+        if checks is None:
+            checked(self.solver.run(), "run")
+        else:
+            Meter(checks).run(self.solver)
 
     @property
     def found(self) -> bool:

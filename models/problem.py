@@ -52,7 +52,7 @@ def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
     for i, limit in enumerate(instance.limits):
         if limit.measure == "on_time_share" or limit.regions is not None:
             regional[rows.limit[i][rows.limit[i] >= 0]] = True
-    return np.where(regional, shipped / rows.unit, most) * (1.0 + 1e-9) + 1e-9
+    return np.where(regional, shipped / rows.unit, most) * (1.0 + 1e-9)
 
 
 def _extreme(instance: Instance, batch: Batch) -> Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,15 +16,17 @@ from .problem import Problem, open_values
 
 @dataclass(frozen=True)
 class Effort:
-    """Size of a restricted program."""
+    """Size of a restricted program, and how long it may take: counted in work, so that any machine finds the same."""
 
     columns: int
-    seconds: float
+    checks: int  # looks of the solver at its limits; about 1,000 a second among nodes, 50 a second before the first
 
 
-QUICK = (Effort(300, 5.0),)
-DIVE = (Effort(1_000, 5.0), Effort(4_000, 20.0))  # under given openings
-THOROUGH = (Effort(1_000, 20.0), Effort(4_000, 60.0), Effort(20_000, 120.0))
+QUICK = (Effort(300, 3_000),)
+DIVE = (Effort(1_000, 3_000), Effort(4_000, 12_000))  # under whole openings, after most SKUs are settled
+THOROUGH = (Effort(1_000, 12_000), Effort(4_000, 12_000), Effort(20_000, 6_000))
+DECIDED = (Effort(2_000, 3_000),)  # where all openings are
+COMPLETION = 20_000  # checks; openings and surge for given picks are decided in far fewer
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,13 @@ class Rounded:
     stocked: Bools  # (K,N,T)
     open: Bools  # (N,T)
     surge: Floats  # (N,3,T) m3
+    picks: Columns | None  # of the SKUs that have a choice
 
 
 def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> Rounded | None:
     """The cheapest openings and surge for given picks; None if the limits cannot be kept with them."""
     program = IntegerProgram(problem, picks, None)
-    program.solve(seconds, 1e-9)
+    program.solve(seconds, 1e-9, checks=COMPLETION)
     if not program.found:
         return None
     instance, values = problem.instance, program.values()
@@ -48,6 +52,7 @@ def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> 
         stocked=_stocked(problem, picks),
         open=open_values(instance, problem.compiled, values) > 0.5,
         surge=_surge(problem, values),
+        picks=picks,
     )
 
 
@@ -91,7 +96,7 @@ def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, 
     choice, given = _split(pool, value, reduced, goal.window, effort.columns)
     settled, open_ones = (pool.take(of) if len(of) else None for of in (given, choice))
     program = IntegerProgram(problem, settled, open_ones, goal.fixings)
-    program.solve(min(goal.seconds, effort.seconds), goal.gap, goal.enough)
+    program.solve(goal.seconds, goal.gap, goal.enough, effort.checks)
     if not program.found:
         return None
     chosen = program.picks()
@@ -125,13 +130,20 @@ def readiness(more: Floats, cost: Floats) -> Ints:
     return np.minimum(by_money, by_share)
 
 
-def round_whole(problem: Problem, master: Master, reduced: Floats, goal: Goal) -> tuple[Rounded | None, float]:
-    """Integer program over all pool columns within the window: a plan, and a bound over them (inf = none exists)."""
+def round_whole(
+    problem: Problem, master: Master, reduced: Floats, goal: Goal, best: Rounded | None
+) -> tuple[Rounded | None, float]:
+    """Integer program over all pool columns within the window: a plan, and a bound over them (inf = none exists).
+
+    It begins with the ``best`` plan there is.
+    """
     pool = master.pool
     if pool is None:
         plan = complete(problem, None)
         return plan, np.inf if plan is None else plan.cost
     program = IntegerProgram(problem, None, pool.take(np.flatnonzero(reduced <= goal.window)))
-    program.solve(goal.seconds, goal.gap)
+    if best is not None:
+        program.begin_with(best.picks, best.open)
+    program.solve(goal.seconds, goal.gap, checks=sys.maxsize)
     proved = np.inf if program.infeasible else program.bound()
     return (complete(problem, program.picks()) if program.found else None), proved

@@ -172,7 +172,7 @@ def _size(compiled: Compiled, usage: Ints, most: Floats) -> Floats:
     spoken = np.maximum(np.maximum(*sides), _largest(row[whole], value[whole], len(sides[0])))
     speak = value > 0
     said = _largest(compiled.index[speak], spoken[row[speak]] / value[speak], len(compiled.cost))[usage]
-    return np.where(said > 0, np.minimum(said, most), most)
+    return np.where((said > 0) & (most > 0), np.minimum(said, most), np.maximum(said, most))
 
 
 def _follow(compiled: Compiled, usage: Ints, column: Floats) -> Floats:

@@ -1,6 +1,6 @@
-"""Yearly season of a category: twelve indices, one per calendar month, that average one.
+"""Season: twelve indices a year for each category, and seven a week for the whole trade, that average one.
 
-Estimated where at least twelve months of history stand behind it; shorter history has no season.
+The yearly one is estimated where at least twelve months of history stand behind it; shorter history has none.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 from .instance import Floats, Ints
 
 LEAST_DAYS = 360  # of history before any season is estimated
+LEAST_WEEKS, MOST_WEEKS = 8, 52  # whole weeks behind the pattern of weekdays
 LEAST_LINES = 30  # order lines in every calendar month before a category gets a season of its own
 RIDGE = 1.0  # weight of "no season", in years: one year of data goes half the way, three years three quarters
 
@@ -78,3 +79,44 @@ def season_over(index: Floats, first: Ints, days: Ints) -> Floats:
         weight = np.bincount(month_of(np.arange(begin, begin + length)), minlength=12) / length
         result[:, j] = index @ weight
     return result
+
+
+# Week ----------------------------------------------------------------------------------------------------------------
+
+
+def weekday_of(day: Ints) -> Ints:
+    """Day of the week, 0 = Monday, of day numbers."""
+    return np.asarray((np.asarray(day) + 3) % 7)
+
+
+def weekdays(day: Ints, quantity: Floats, since: int, until: int) -> Floats:
+    """Indices (7,) of the days of the week, Monday first, averaging one, from up to MOST_WEEKS last whole weeks.
+
+    A weekday's index is its mean share of a week's units times seven, shrunk towards one by
+    ``1 - sum se^2 / sum (index - 1)^2`` (James & Stein 1961, positive part), se from the scatter over weeks: a week of
+    few orders shows no pattern. Below LEAST_WEEKS weeks there is none.
+    """
+    weeks = min(MOST_WEEKS, (until - since + 1) // 7)
+    if weeks < LEAST_WEEKS:
+        return np.ones(7)
+    begin = until - 7 * weeks + 1
+    inside = (day >= begin) & (day <= until)
+    units = np.bincount(day[inside] - begin, weights=quantity[inside], minlength=7 * weeks).reshape(weeks, 7)
+    if units.sum() <= 0:
+        return np.ones(7)
+    index = units.sum(axis=0) / units.sum() * 7.0
+    scatter = np.square(units - index * units.mean(axis=1, keepdims=True)).sum(axis=0) / (weeks - 1)
+    error = float((scatter / weeks).sum()) / float(units.mean()) ** 2
+    signal = float(np.square(index - 1.0).sum())
+    kept = max(0.0, 1.0 - error / signal) if signal > 1e-12 else 0.0
+    return np.roll(1.0 + kept * (index - 1.0), int(weekday_of(np.array([begin]))[0]))
+
+
+def week_over(index: Floats, first: Ints, days: Ints) -> Floats:
+    """Mean weekday index (spans,) over spans of ``days`` days that begin on ``first``.
+
+    >>> week_over(np.array([0, 0, 0, 0, 0, 0, 7.0]), np.array([4]), np.array([3]))  # 1970-01-05 is a Monday
+    array([0.])
+    """
+    spans = (np.arange(begin, begin + length) for begin, length in zip(first, days, strict=True))
+    return np.array([index[weekday_of(span)].mean() for span in spans])

@@ -7,6 +7,10 @@ import numpy as np
 from .instance import Bools, Floats, Ints
 
 LEAST_SPREAD, MOST_SPREAD = 1e-4, 0.5  # bounds of rho = 1 / (1 + strength)
+FADES = (52.0, 26.0, 13.0)  # half-lives, weeks, of an order's weight where maps drift
+HELD_OUT = 28  # last days on which a drift must show
+LEAST_DAYS = 112  # of history before a drift is looked for
+SURE = 4.0  # standard errors by which a drift must explain them better
 
 
 def strength_of(share: Floats, orders: Floats, prior: Floats) -> float:
@@ -68,6 +72,45 @@ def regional_shares(
     maps[count] = overall
     prior = maps[row] if reached is None else _confined(maps[row], reached | (units > 0))
     return shrunk(units, _effective(units.sum(axis=1), squares), prior)
+
+
+def drifting_shares(
+    sku: Ints,
+    region: Ints,
+    day: Ints,
+    quantity: Floats,
+    category: Ints,
+    shape: tuple[int, int],
+    count: int,
+    reached: Bools | None = None,
+) -> Floats:
+    """Shares (K,R) as by :func:`regional_shares`, old orders fading by the half-life that foretold the last days best.
+
+    Each of FADES and no fading at all is tried on the orders before the last HELD_OUT days; its gain is the mean log
+    share it gave to the regions of the orders since, each SKU and region once a day. No fading stays, unless another
+    gains more by over SURE standard errors.
+    """
+    last = int(day.max(initial=0))
+    since = last - HELD_OUT
+    past = day <= since
+    if not past.any() or since - int(day.min()) < LEAST_DAYS - HELD_OUT:
+        return regional_shares(sku, region, quantity, category, shape, count, reached)
+    cells = np.unique((sku[~past] * shape[1] + region[~past]) * (HELD_OUT + 1) + day[~past] - since) // (HELD_OUT + 1)
+
+    def told(half_life: float) -> Floats:
+        weight = quantity[past] * 0.5 ** ((since - day[past]) / (7.0 * half_life))
+        share = regional_shares(sku[past], region[past], weight, category, shape, count, reached)
+        return np.asarray(np.log(np.maximum(share.ravel()[cells], 1e-6)))
+
+    steady, best, fade = told(np.inf), 0.0, np.inf
+    for half_life in FADES:
+        gain = told(half_life) - steady
+        error = gain.std() / np.sqrt(max(1, gain.size))
+        if gain.mean() > max(best, SURE * error):
+            best, fade = float(gain.mean()), half_life
+    return regional_shares(
+        sku, region, quantity * 0.5 ** ((last - day) / (7.0 * fade)), category, shape, count, reached
+    )
 
 
 def _confined(prior: Floats, regions: Bools) -> Floats:

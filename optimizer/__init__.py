@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from .case import Case
     from .errors import Finding, NodewiseError
     from .example import write_example
+    from .explain import LimitExplained, SkuExplained, explain
+    from .forecast import Forecast, forecast
     from .plan import Plan
     from .planning import Planner, plan
     from .reading import read
     from .replay import Replay, replay
     from .settings import Settings
+    from .status import Status, status
     from .writing.template import write_template
     from .writing.workbook import write
 
@@ -33,14 +36,21 @@ __version__ = "0.1.0"
 __all__ = [
     "Case",
     "Finding",
+    "Forecast",
+    "LimitExplained",
     "NodewiseError",
     "Plan",
     "Planner",
     "Replay",
     "Settings",
+    "SkuExplained",
+    "Status",
+    "explain",
+    "forecast",
     "plan",
     "read",
     "replay",
+    "status",
     "verify",
     "write",
     "write_example",
@@ -50,14 +60,21 @@ __all__ = [
 _HOMES = {
     "Case": ("case", "Case"),
     "Finding": ("errors", "Finding"),
+    "Forecast": ("forecast", "Forecast"),
+    "LimitExplained": ("explain", "LimitExplained"),
     "NodewiseError": ("errors", "NodewiseError"),
     "Plan": ("plan", "Plan"),
     "Planner": ("planning", "Planner"),
     "Settings": ("settings", "Settings"),
+    "SkuExplained": ("explain", "SkuExplained"),
+    "Status": ("status", "Status"),
+    "explain": ("explain", "explain"),
+    "forecast": ("forecast", "forecast"),
     "plan": ("planning", "plan"),
     "Replay": ("replay", "Replay"),
     "read": ("reading", "read"),
     "replay": ("replay", "replay"),
+    "status": ("status", "status"),
     "verify": ("audit", "audit"),
     "write": ("writing.workbook", "write"),
     "write_example": ("example", "write_example"),

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .console import counts
-from .errors import Finding, Interrupted, NodewiseError, NoPlanInTime
+from .errors import Finding, NodewiseError
+from .running.recording import stop_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .case import Case
-    from .job import Result
+    from .job import Result, Standing
     from .replay import Replay
 
 
@@ -25,7 +26,7 @@ def failed(command: str, error: Exception) -> dict[str, Any]:
     answer["status"] = snake(type(error).__name__) if isinstance(error, NodewiseError) else "internal_error"
     if command == "plan":
         answer |= dict.fromkeys(("cost", "bound", "gap", "seconds", "peak_memory_mb", "seed", "input_sha256", "plan"))
-        answer |= {"stop_reason": _stop_reason(error), "published": False}
+        answer |= {"stop_reason": stop_reason(error), "published": False}
         answer["relief"] = [asdict(line) for line in getattr(error, "relief", ())]
     return answer
 
@@ -49,6 +50,28 @@ def planned(result: Result) -> dict[str, Any]:
         "published": error is None,
         "relief": [],
     }
+
+
+def standing(result: Standing) -> dict[str, Any]:
+    """The answer of ``nodewise plan --skip-if-same`` where the published plan is the one that was asked for."""
+    solver = result.manifest.get("solver", {})
+    answer = _answer("plan", (), 0, "") | {"status": solver.get("status"), "stop_reason": "same_as_before"}
+    answer |= {name: solver.get(of) for name, of in (("cost", "objective"), ("bound", "bound"), ("gap", "gap"))}
+    asked = result.manifest.get("asked", {})
+    return answer | {
+        "seconds": 0.0,
+        "peak_memory_mb": None,
+        "seed": solver.get("seed"),
+        "input_sha256": asked.get("input_sha256"),
+        "plan": result.path,
+        "published": True,
+        "relief": [],
+    }
+
+
+def released(plan: Path, run: str) -> dict[str, Any]:
+    """The answer of ``nodewise publish``: the plan, and the run that made it."""
+    return _answer("publish", (), 0, "") | {"status": "published", "plan": plan, "run": run}
 
 
 def checked(case: Case) -> dict[str, Any]:
@@ -85,14 +108,6 @@ def _answer(command: str, findings: tuple[Finding, ...], exit_code: int, message
         "findings": counts(findings),
         "details": [asdict(finding) for finding in findings],
     }
-
-
-def _stop_reason(error: Exception) -> str:
-    if isinstance(error, NoPlanInTime):
-        return "time_limit"
-    if isinstance(error, Interrupted):
-        return "interrupted"
-    return "infeasible" if hasattr(error, "relief") else "error"
 
 
 def snake(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from . import __version__
-from .commands import plan, replay, workbook
+from .commands import explain, forecast, plan, publish, replay, status, workbook
 from .console import use_utf8
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -40,5 +40,8 @@ def nodewise() -> None:
     """
 
 
-for command in (workbook.new, workbook.check, plan.plan, plan.verify, replay.replay):
+for command in (
+    workbook.new, workbook.check, forecast.forecast, plan.plan, publish.publish, plan.verify, replay.replay,
+    explain.explain, status.status,
+):  # fmt: skip
     nodewise.add_command(command)

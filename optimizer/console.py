@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +89,7 @@ class Talk:
             return
         console = _console()
         if not console.is_terminal:
-            yield _plain_listener(self.say)
+            yield _paced(lambda seconds, line: self.say(f"{seconds:7.1f} s  {progress_line(line)}"))
             return
         from rich.live import Live
 
@@ -95,6 +97,39 @@ class Talk:
             spinner = _Moving()
             live.update(spinner)
             yield spinner.hear
+
+
+class Log(Talk):
+    """Speaks to a log collector: one JSON object per line on standard error, each with its time and level."""
+
+    def say(self, line: str, style: str = "") -> None:
+        """A message."""
+        self._line("info", "message", {"message": line})
+
+    def complain(self, line: str) -> None:
+        """An error."""
+        self._line("error", "message", {"message": line})
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Every finding, worst first."""
+        levels = {"error": "error", "warning": "warning"}
+        for finding in worst_first(findings):
+            self._line(levels.get(finding.severity, "info"), "finding", asdict(finding))
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[Progress], None] | None]:
+        """A line when the stage changes, and else at most every ``PLAIN_EVERY`` seconds."""
+        yield _paced(self._progress)
+
+    def _progress(self, seconds: float, line: Progress) -> None:
+        known = {"stage": line.stage, "seconds": round(seconds, 3), "note": line.note}
+        self._line("info", "progress", known | {"bound": line.bound, "best": line.best, "gap": line.gap})
+
+    @staticmethod
+    def _line(level: str, event: str, facts: Mapping[str, Any]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        sys.stderr.write(json_line({"time": now, "level": level, "event": event, **facts}) + "\n")
+        sys.stderr.flush()
 
 
 class _Moving:
@@ -115,8 +150,8 @@ class _Moving:
         return Text(f"{turn} {passed:6.1f} s  {self._line}", style="cyan", no_wrap=True)
 
 
-def _plain_listener(say: Callable[[str], None]) -> Callable[[Progress], None]:
-    """Prints a line when the stage changes, and else at most every ``PLAIN_EVERY`` seconds."""
+def _paced(tell: Callable[[float, Progress], None]) -> Callable[[Progress], None]:
+    """Tells of a line when the stage changes, and else at most every ``PLAIN_EVERY`` seconds."""
     began = time.monotonic()
     last = ("", began)
 
@@ -125,7 +160,7 @@ def _plain_listener(say: Callable[[str], None]) -> Callable[[Progress], None]:
         now = time.monotonic()
         if last[0] != progress.stage or now - last[1] >= PLAIN_EVERY:
             last = (progress.stage, now)
-            say(f"{now - began:7.1f} s  {progress_line(progress)}")
+            tell(now - began, progress)
 
     return hear
 
@@ -172,15 +207,15 @@ def json_line(facts: Mapping[str, Any]) -> str:
     >>> json_line({"cost": 12.5, "bound": -math.inf})
     '{"cost": 12.5, "bound": null}'
     """
-    return json.dumps(_plain(facts), allow_nan=False)
+    return json.dumps(plain(facts), allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Dates, paths and numpy scalars as JSON knows them."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):

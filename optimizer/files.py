@@ -1,15 +1,13 @@
-"""The files around a run: paths that cannot be meant, the lock of a plan, inputs that changed meanwhile."""
+"""The files around a run: a folder that can be written, inputs that changed meanwhile."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import Busy, InputChanged, WriteFailed
+from .errors import InputChanged, WriteFailed
 
 if TYPE_CHECKING:
     from .case import Case
@@ -39,19 +37,3 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the plan's lock; the system frees it when the process ends in any way. Raises Busy."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(out.with_name(f".{out.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as fault:
-        raise Busy(f"another run is making {out}.", "Try again when it has ended.") from fault
-    try:
-        yield
-    finally:
-        lock.release()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from models.demand import Campaign, Catalogue, DemandRates, History, Span, estimate, override
+from models.demand import Campaign, Catalogue, DemandRates, History, Horizon, Span, estimate, override
 from models.instance import Floats, Ints
 
 from .case import Case
@@ -32,16 +32,16 @@ def forecast(case: Case) -> DemandRates:
 
 def _forecast(case: Case, tiers: tuple[str, ...] | None) -> DemandRates:
     history = history_of(case)
-    rates = estimate(
-        history,
-        _catalogue(case.skus),
-        span_of(case.settings, history.day),
-        horizon_of(case.settings),
-        len(case.regions),
-        campaigns_of(case, tiers),
-        reached(case),
-    )
-    return _with_own_figures(case, rates)
+    span = span_of(case.settings, history.day)
+    return _with_own_figures(case, from_history(case, history, span, horizon_of(case.settings), tiers))
+
+
+def from_history(
+    case: Case, history: History, span: Span, horizon: Horizon, tiers: tuple[str, ...] | None
+) -> DemandRates:
+    """Demand in any horizon from the lines within ``span`` alone; campaigns that name a tier need ``tiers``."""
+    goods, found = _catalogue(case.skus), campaigns_of(case, tiers)
+    return estimate(history, goods, span, horizon, len(case.regions), found, reached(case))
 
 
 def history_of(case: Case) -> History:

@@ -1,17 +1,15 @@
 """One run of ``nodewise plan``: the lock, the files around the plan, and what each ending means.
 
-Paths -> lock -> read -> solve -> write as ``pending`` -> audit what was written -> input unchanged? -> publish.
+Paths -> lock -> settle what died -> read -> solve -> write a draft -> audit it -> input unchanged? -> publish.
 Only the last step touches the published plan; every other ending leaves it as it was.
 """
 
 from __future__ import annotations
 
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +19,21 @@ from .errors import (
     GapTooWide,
     InfeasibleCase,
     InputInvalid,
-    Interrupted,
     NodewiseError,
     UsageError,
     WriteFailed,
 )
-from .files import check_unchanged, check_writable, locked
+from .files import check_unchanged, check_writable, file_digest
+from .running.folder import Run, Runs
+from .running.lock import locked
+from .running.manifest import of_case, of_plan, of_solver
+from .running.recording import recorded
+from .running.release import publish_waiting, release
+from .running.signals import Stop, Terminated, stoppable
+from .running.solver import ChildSolver
+from .settings import RECORDS
+
+__all__ = ["Terminated"]
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,13 +44,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .replay import Replay
 
-STALE = ("errors", "diagnosis", "review", "interim")  # files of earlier runs that a published plan replaces
-
-
-class Terminated(Interrupted):
-    """Stopped by the system (SIGTERM)."""
-
-    exit_code = 143
+KINDS = ("errors", "diagnosis", "review", "interim", "rejected", "pending")  # files a run may leave beside the plan
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,27 @@ class Request:
     strict: bool = False
     previous: Path | None = None  # the plan in force
 
+    wait: float = 0.0  # seconds for another run to end
+    break_lock: bool = False
+    skip_if_same: bool = False
+    memory_limit_mb: float | None = None
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of this plan."""
+        return Runs(self.out)
+
     def beside(self, kind: str) -> Path:
         """A file of this run, named after the plan: ``plan.xlsx`` -> ``plan.review.xlsx``."""
-        return self.out.with_name(f"{self.out.stem}.{kind}.xlsx")
+        return self.runs.beside(kind)
+
+    def facts(self) -> dict[str, Any]:
+        """What was asked for, without a folder, for the manifest: two runs asked the same have the same plan."""
+        files = {"input": self.source, "orders": self.orders, "previous": self.previous}
+        names = {name: path.name for name, path in files.items() if path is not None}
+        digests = {f"{name}_sha256": file_digest(path) for name, path in files.items() if path is not None}
+        given = {name: str(value) for name, value in self.settings.items() if name in RECORDS}
+        return {**names, **digests, "settings": given, "strict": self.strict}
 
 
 @dataclass(frozen=True)
@@ -71,22 +90,74 @@ class Result:
     error: NodewiseError | None = None
 
 
-def make_plan(request: Request, progress: Callable[[Progress], None] | None = None) -> Result:
-    """Read, plan, write, audit and publish.
+@dataclass(frozen=True)
+class Standing:
+    """The published plan of an earlier run that was asked the same."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+
+def make_plan(request: Request, progress: Callable[[Progress], None] | None = None) -> Result | Standing:
+    """Read, plan, write, audit and publish; with ``skip_if_same``, nothing where the same was asked of the last plan.
 
     Raises NodewiseError whenever there is no plan to show: UsageError, InputInvalid, InfeasibleCase, NoPlanInTime,
-    AuditFailed, WriteFailed, Busy, InputChanged, Interrupted ...
+    SolverFailure, AuditFailed, WriteFailed, Busy, InputChanged, Interrupted ...
     """
+    check_paths(request)
+    runs = request.runs
+    runs.prepare()
+    with stoppable() as stop, locked(runs.path, request.out, request.wait, request.break_lock):
+        asked = request.facts()
+        same = runs.same(asked) if request.skip_if_same else None
+        if same is not None:
+            return Standing(request.out, same.manifest)
+        run = runs.begin(asked)
+        with recorded(run, stop), explained(request), solver_for(request, run) as solver:
+            return _planned(request, run, solver, stop, progress)
+
+
+def solver_for(request: Request, run: Run) -> AbstractContextManager[ChildSolver | None]:
+    """The solver of a run: in a process of its own, which starts while the workbook is read."""
+    return ChildSolver(run.path / "solver.log", request.memory_limit_mb)
+
+
+def _planned(
+    request: Request, run: Run, solver: ChildSolver | None, stop: Stop, progress: Callable[[Progress], None] | None
+) -> Result:
     from .planning import plan, stage
 
     tell = progress or (lambda _: None)
-    check_paths(request)
-    with stoppable() as stop, locked(request.out), explained(request):
-        tell(stage("reading"))
-        case = read_case(request.source, request.orders, request.settings, request.strict, request.previous)
-        made = plan(case, progress=progress)
-        tell(stage("writing"))
-        return _publish(request, made, stop)
+    tell(stage("reading"))
+    case = read_case(request.source, request.orders, request.settings, request.strict, request.previous)
+    run.manifest |= of_case(case)
+    try:
+        made = plan(case, progress=progress, solver=solver)
+    finally:
+        run.manifest |= of_solver(solver) if solver is not None else {}
+    if solver is not None:
+        peak = max(made.facts["peak_memory_mb"], solver.facts.get("peak_memory_mb", 0.0))
+        made = replace(made, facts={**made.facts, "peak_memory_mb": peak})
+    run.manifest |= of_plan(made)
+    tell(stage("writing"))
+    return _publish(request, run, made, stop)
+
+
+def publish_plan(out: Path, wait: float = 0.0) -> Run:
+    """Publish the plan that waits for ``out`` to be free; a published one stays. Raises UsageError, WriteFailed, Busy.
+
+    Returns the run that made the plan.
+    """
+    from .writing.publish import check_target
+
+    check_target(out)
+    runs = Runs(out)
+    if not runs.path.is_dir():
+        raise UsageError(f"no plan waits to be published as {out}.", "Plan first.")
+    with stoppable() as stop, locked(runs.path, out, wait):
+        runs.settle()
+        with stop.holding():
+            return publish_waiting(runs)
 
 
 @contextmanager
@@ -97,14 +168,24 @@ def explained(request: Request) -> Iterator[None]:
     try:
         yield
     except InputInvalid as error:
-        path = write_findings(error.findings, request.beside("errors"))
-        error.remedy = f"{error.remedy} All findings: {path}".strip()
+        _add_list(error, "All findings", write_findings, error.findings, request.beside("errors"))
         raise
     except InfeasibleCase as error:
         path = request.beside("diagnosis")
-        write_relief(error.relief, path) if error.relief else write_findings(error.findings, path)
-        error.remedy = f"{error.remedy} All of it: {path}".strip()
+        if error.relief:
+            _add_list(error, "All of it", write_relief, error.relief, path)
+        else:
+            _add_list(error, "All of it", write_findings, error.findings, path)
         raise
+
+
+def _add_list(error: NodewiseError, what: str, write: Callable[[Any, Path], Path], lines: Any, path: Path) -> None:
+    """Write the lines of an error as a workbook, and say where; that it cannot be written takes nothing from it."""
+    try:
+        told = f"{what}: {write(lines, path)}"
+    except NodewiseError as fault:
+        told = f"({fault.message})"
+    error.remedy = f"{error.remedy} {told}".strip()
 
 
 def read_case(
@@ -193,90 +274,67 @@ def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
 
     if made.status == "interrupted":
         known = f"stopped with a plan. {gap_words(made.gap)}."
-        return "interim", Terminated(known) if stop.terminated else Interrupted(known)
+        return "interim", stop.error(known)
     accepted = made.case.settings.accept_gap
-    if made.gap > accepted:
+    if not made.gap <= accepted:
         message = f"the gap is wider than the accepted {accepted:.2%}. {gap_words(made.gap)}."
         return "review", GapTooWide(message, "Review it, raise --time-limit, or raise --accept-gap.")
     return "", None
 
 
-def _publish(request: Request, made: Plan, stop: Stop) -> Result:
-    """Write beside the target, audit what was written, and put it in its place."""
+def _publish(request: Request, run: Run, made: Plan, stop: Stop) -> Result:
+    """Write a draft, audit what was written, and put it in its place."""
     from .writing.workbook import write
 
     kind, error = judge(made, stop)
-    target = request.beside(kind) if kind else request.out
-    pending = write(made, request.beside("pending"))
+    write(made, run.draft)
     try:
-        _audited(request, made, pending)
+        _audited(request, run, made)
         check_unchanged(made.case)
-    except WriteFailed:
-        raise
     except BaseException:
-        pending.unlink(missing_ok=True)
+        run.draft.unlink(missing_ok=True)
         raise
-    _move(pending, target)
-    if not kind:
-        for old in STALE:
-            request.beside(old).unlink(missing_ok=True)
+    with stop.holding():
+        if not kind:
+            release(run)
+            return Result(made, request.out)
+        target = _kept(request, run, kind)
+        run.manifest["exit_code"] = 0 if error is None else error.exit_code
     return Result(made, target, error)
 
 
-def _audited(request: Request, made: Plan, written: Path) -> None:
+def _audited(request: Request, run: Run, made: Plan) -> None:
     """Raises AuditFailed when the written workbook does not agree with the case; it is then kept as ``rejected``."""
     from .audit import audit
 
-    faults = [finding for finding in audit(written, made.case, made.rates) if finding.severity == "error"]
+    faults = [finding for finding in audit(run.draft, made.case, made.rates) if finding.severity == "error"]
+    run.manifest["check"] = {"faults": len(faults), "codes": sorted({finding.code for finding in faults})}
     if faults:
-        rejected = request.beside("rejected")
-        _move(written, rejected)
+        rejected = _kept(request, run, "rejected")
         raise AuditFailed(f"the plan failed its audit ({len(faults)} faults).", faults, f"It is kept as {rejected}.")
 
 
-def _move(pending: Path, target: Path) -> None:
+def _kept(request: Request, run: Run, kind: str) -> Path:
+    """Move the draft beside the published plan. Raises WriteFailed."""
     from .writing.publish import replace_whole
 
+    target = request.beside(kind)
     try:
-        replace_whole(pending, target)
+        replace_whole(run.draft, target)
     except OSError as fault:
         message = f"{target} could not be replaced ({fault.strerror or fault}); what stood there is unchanged."
-        raise WriteFailed(message, f"The plan is kept as {pending}: close {target.name} and rename it.") from fault
+        raise WriteFailed(message, f"Close {target.name} and plan again.") from fault
+    run.manifest |= {"plan": kind, "output": {"path": target.name, "sha256": file_digest(target)}}
+    return target
 
 
 def check_paths(request: Request) -> None:
     """Refuse a target that cannot be meant, before any work is done. Raises UsageError or WriteFailed."""
     from .writing.publish import check_target
 
-    inputs = (request.source, request.orders, request.previous)
-    check_target(request.out, [path for path in inputs if path is not None])
+    inputs = [path for path in (request.source, request.orders, request.previous) if path is not None]
+    for target in (request.out, *map(request.beside, KINDS)):
+        check_target(target, inputs)
+    if any(part.endswith(".runs") for part in request.out.resolve().parent.parts):
+        raise UsageError(f"{request.out} would stand among the records of another plan.", "Choose another folder.")
     check_writable(request.out.parent)
-
-
-@dataclass
-class Stop:
-    """Which signal stopped the run."""
-
-    terminated: bool = False
-
-
-@contextmanager
-def stoppable() -> Iterator[Stop]:
-    """SIGTERM (CTRL_BREAK on Windows) stops a run as Ctrl-C does; either becomes Interrupted or Terminated."""
-    stop = Stop()
-
-    def hear(number: int, frame: object) -> None:
-        stop.terminated = True
-        raise KeyboardInterrupt
-
-    names = ("SIGTERM", "SIGBREAK") if threading.current_thread() is threading.main_thread() else ()
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    former = {number: signal.signal(number, hear) for number in numbers}
-    try:
-        yield stop
-    except (KeyboardInterrupt, Interrupted) as fault:
-        message = fault.message if isinstance(fault, Interrupted) else "stopped before the plan was published."
-        raise (Terminated if stop.terminated else Interrupted)(message) from fault
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pandas as pd
 
-from .tables import actions, network, regions, run, stock, summary
+from .tables import actions, changes, network, regions, run, stock, summary
 from .tables.basis import PlanBasis
 from .tables.columns import SHEETS
 from .tables.summary import Block
@@ -70,7 +70,7 @@ class Plan(PlanBasis):
     @cached_property
     def changes(self) -> pd.DataFrame:
         """The first period against the placement in force."""
-        return stock.changes(self)
+        return changes.changes(self)
 
     @cached_property
     def findings(self) -> pd.DataFrame:
@@ -84,7 +84,7 @@ class Plan(PlanBasis):
 
     @property
     def stop_reason(self) -> str:
-        """Why the search ended: proved_gap, no_better_plan_found, time_limit or interrupted."""
+        """Why the search ended: proved_gap, no_better_plan_found, time_limit, interrupted, crashed or memory."""
         return run.stop_reason(self)
 
     def tables(self) -> dict[str, pd.DataFrame]:

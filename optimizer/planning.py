@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
+from .errors import AuditFailed, InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
 from .relief import relief_text, told
 from .settings import used_in_reading
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
 
     from models.demand import DemandRates
+    from models.evaluation import Evaluation
     from models.instance import Instance
     from models.outcome import Outcome, Progress
 
@@ -26,11 +27,22 @@ if TYPE_CHECKING:
 Listener = Callable[["Progress"], None]
 
 
-def plan(case: Case, *, progress: Listener | None = None, **settings: Any) -> Plan:
+class Solver(Protocol):
+    """Finds a plan of an instance, as :func:`models.column_generation.solve` does."""
+
+    def __call__(
+        self, instance: Instance, *, gap: float, time_limit: float, seed: int, progress: Listener | None
+    ) -> Outcome:
+        """The best plan found, and why there is no better one."""
+        ...
+
+
+def plan(case: Case, *, progress: Listener | None = None, solver: Solver | None = None, **settings: Any) -> Plan:
     """Decide where every SKU of ``case`` is stocked, and certify how far from the best that can be.
 
     ``settings`` override the case's own for this run (``time_limit=60``, ``gap=0.005``, ``seed=1`` ...); ``progress``
-    hears every line of live progress. Ctrl-C keeps the best plan so far: its status is ``interrupted``.
+    hears every line of live progress. Ctrl-C keeps the best plan so far: its status is ``interrupted``. ``solver``
+    takes the place of the search in this process.
 
     Raises
     ------
@@ -43,7 +55,7 @@ def plan(case: Case, *, progress: Listener | None = None, **settings: Any) -> Pl
     Interrupted
         Ctrl-C came before the first plan.
     """
-    return Planner(case, **settings).solve(progress=progress)
+    return Planner(case, **settings).solve(progress=progress, solver=solver)
 
 
 class Planner:
@@ -76,42 +88,59 @@ class Planner:
             self._model = build(self.instance)
         return self._model
 
-    def solve(self, *, progress: Listener | None = None) -> Plan:
+    def solve(self, *, progress: Listener | None = None, solver: Solver | None = None) -> Plan:
         """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
-        from models.evaluation import evaluate
-
         from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
+        from .running.trust import check_claim
         from .tables.notes import plan_notes
 
+        if solver is not None and self._model is not None:
+            raise UsageError("another solver knows nothing of what was added to the model.", "Leave solver out.")
         began = time.perf_counter()
         if progress is not None:
             progress(stage("demand"))
-        outcome = self._outcome(progress)
-        if outcome.stocked is None or outcome.open is None or outcome.surge is None:
+        outcome = self._outcome(progress, solver or self._here)
+        check_claim(outcome)
+        if outcome.stocked is None:
             raise no_plan(outcome, self.case.settings)
-        evaluation = evaluate(self.instance, outcome.stocked, outcome.open, outcome.surge)
+        evaluation = self._evaluated(outcome)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
 
-    def _outcome(self, progress: Listener | None) -> Outcome:
+    def _evaluated(self, outcome: Outcome) -> Evaluation:
+        """What the plan costs and serves by the case's own arithmetic. Raises AuditFailed where that contradicts."""
+        from models.evaluation import evaluate
+
+        from .running.trust import check_certificate, whole_plan
+
+        try:
+            evaluation = evaluate(self.instance, *whole_plan(outcome, self.instance))
+        except ValueError as fault:
+            raise AuditFailed(f"the solver's plan cannot be carried out: {fault}.") from fault
+        check_certificate(outcome, evaluation.total if self._model is None else None)
+        return evaluation
+
+    def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
+        settings = self.case.settings
+        return solver(
+            self.instance, gap=settings.gap, time_limit=settings.time_limit, seed=settings.seed, progress=progress
+        )
+
+    def _here(self, instance: Instance, *, progress: Listener | None, **goals: Any) -> Outcome:
+        """The search in this process, with what was added to ``model``."""
         from models.column_generation import solve
         from models.master import SolverFailure as SolverFault
         from models.network import NotFinite
 
-        settings = self.case.settings
+        from .running.canaries import check_solver
+
+        check_solver()
         try:
-            return solve(
-                self.instance,
-                model=self._model,
-                gap=settings.gap,
-                time_limit=settings.time_limit,
-                seed=settings.seed,
-                progress=progress,
-            )
+            return solve(instance, model=self._model, progress=progress, **goals)
         except (NotFinite, SolverFault) as fault:
             raise SolverFailure(f"the case was not solved: {fault}.") from fault
 

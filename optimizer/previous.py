@@ -16,7 +16,7 @@ from .errors import Finding, UsageError, numbered
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.instance import Bools
+    from models.instance import Bools, Ints
 
     from .auditing.workbook import PlanBook
     from .case import Case
@@ -25,7 +25,7 @@ SHOWN = 5  # names shown in a finding
 OF_PLACEMENT = ("sku", "node", "period", "tier", "role", "regions_served", "units_per_day", "average_stock")
 OF_REPLENISHMENT = (
     "sku", "node", "period", "source", "lead_time_days", "review_days", "service_level", "reorder_point",
-    "order_quantity",
+    "order_quantity", "sd_per_day",
 )  # fmt: skip
 OF_NODES = (
     "node", "period", "status", "ambient_rent_per_m3", "chilled_rent_per_m3", "frozen_rent_per_m3",
@@ -199,16 +199,25 @@ def _alike(written: Any, own: Any) -> bool:
     return str(written or "")[:10] == str(own or "")[:10]
 
 
+def matched(rows: pd.DataFrame, case: Case) -> tuple[Ints, Ints, Bools]:
+    """SKU and node numbers of the rows whose names the case knows, and (rows,) which those are."""
+    import pandas as pd
+
+    keys = ((case.skus["sku"], "sku"), (case.nodes["node"], "node"))
+    k, n = (pd.Index(list(names), dtype=object).get_indexer(pd.Index(rows[column])) for names, column in keys)
+    known = (k >= 0) & (n >= 0)
+    return k[known], n[known], known
+
+
 def _held(previous: Previous, case: Case) -> Bools:
     """(K,N,periods of the earlier plan), SKUs and nodes as the case numbers them; unknown names are left out."""
     import pandas as pd
 
     rows = previous.placement
-    keys = ((case.skus["sku"], "sku"), (case.nodes["node"], "node"), (previous.periods, "period"))
-    cells = [pd.Index(list(names), dtype=object).get_indexer(pd.Index(rows[column])) for names, column in keys]
-    known = np.logical_and.reduce([cell >= 0 for cell in cells])
+    k, n, known = matched(rows, case)
+    t = pd.Index(list(previous.periods), dtype=object).get_indexer(pd.Index(rows["period"]))[known]
     held = np.zeros((len(case.skus), len(case.nodes), len(previous.periods)), dtype=np.bool_)
-    held[tuple(cell[known] for cell in cells)] = True
+    held[k[t >= 0], n[t >= 0], t[t >= 0]] = True
     return held
 
 

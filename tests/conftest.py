@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from optimizer import job
+
+SEPARATE = job.solver_for
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "tests" / "benchmarks"  # programs with needs of their own; only their tests are collected
 collect_ignore = [str(file) for file in BENCHMARKS.glob("*.py") if not file.name.startswith("test_")]
@@ -29,3 +34,17 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("example") / "my_brand.xlsx"
     write_example(path)
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def solve_here() -> Iterator[None]:
+    """Commands that a test calls solve in the test's own process, which is warm; those it starts, in one of theirs."""
+    job.solver_for = lambda request, run: nullcontext()
+    yield
+    job.solver_for = SEPARATE
+
+
+@pytest.fixture
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The solver in a process of its own, as a planner has it."""
+    monkeypatch.setattr(job, "solver_for", SEPARATE)

@@ -70,8 +70,8 @@ def untouched(out: Path) -> bool:
 
 
 def beside(out: Path) -> set[str]:
-    """Files in the plan's folder, but for the workbook, the plan and the lock."""
-    return {file.name for file in out.parent.iterdir()} - {"brand.xlsx", out.name, f".{out.name}.lock"}
+    """Files in the plan's folder, but for the workbook, the plan and the records of its runs."""
+    return {file.name for file in out.parent.iterdir()} - {"brand.xlsx", out.name, f"{out.stem}.runs"}
 
 
 # --- new --------------------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_a_mistake_of_the_caller_is_told_with_exit_2(words: list[str], hint: str
     """Options, paths and settings that cannot be meant: exit 2, one helpful message, no file written."""
     assert main([word.format(brand=brand, folder=brand.parent) for word in words]) == 2
     assert hint in capsys.readouterr().err
-    assert {file.name for file in brand.parent.iterdir()} <= {"brand.xlsx", ".plan.xlsx.lock"}
+    assert {file.name for file in brand.parent.iterdir()} == {"brand.xlsx"}
 
 
 # --- plan: published --------------------------------------------------------------------------------------------------
@@ -322,7 +322,9 @@ def test_a_plan_open_in_a_spreadsheet_is_kept_as_pending(
 def test_two_runs_never_make_the_same_plan_at_once(brand: Path, published: Path) -> None:
     """Exit 10 while another run holds the lock; once it is free the same command works."""
     words = ["plan", str(brand), "--out", str(published), "--quiet"]
-    with FileLock(published.with_name(f".{published.name}.lock")):
+    runs = published.with_name("plan.runs")
+    runs.mkdir()
+    with FileLock(runs / "lock"):
         assert main(words) == 10
         assert untouched(published)
     assert main(words) == 0

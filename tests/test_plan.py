@@ -398,14 +398,18 @@ def test_lanes_with_a_limit_are_limits() -> None:
 
 
 def test_changes_compare_with_the_placement_in_force(plan: Plan) -> None:
-    """Stock stands at HUB, POP (S1) and CENTRAL, HUB (S2); January wants S1 at CENTRAL and HUB, S2 at CENTRAL."""
+    """Stock stands at HUB, POP (S1) and CENTRAL, HUB (S2); January wants S1 at CENTRAL and HUB, S2 at CENTRAL: 10 units
+    of S1 on average at CENTRAL, in place of the 7 at POP; the 9 of S2 at HUB go. What stays is not listed."""
     assert plan.changes[["sku", "node", "change"]].to_numpy().tolist() == [
         ["S1", "CENTRAL", "new"],
-        ["S1", "HUB", "kept"],
         ["S1", "POP", "gone"],
-        ["S2", "CENTRAL", "kept"],
         ["S2", "HUB", "gone"],
     ]
+    assert plan.changes["quantity"].tolist() == [10, -7, -9]
+    assert plan.changes["value"].tolist() == [100, 70, 36]
+    assert plan.changes["reason"].iloc[1] == "the plan does not open POP in 2027-01"
+    note = next(block.note for block in plan.blocks if block.key == "changes")
+    assert note == "1 new, 2 gone, 0 changed and 2 as before, against the stock of today."
 
 
 def test_an_unknown_placement_in_force_changes_nothing() -> None:

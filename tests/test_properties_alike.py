@@ -195,7 +195,8 @@ def test_nothing_sells_at_all(world: tuple[str, int]) -> None:
     found = solved(still)
     kept = instance.available & ~instance.candidate[:, None]
     left = 0.0 if instance.in_force is None else float(instance.in_force.sum()) * instance.change_cost_out
-    left += 0.0 if instance.in_force is None or instance.clearing is None else instance.clearing[instance.in_force].sum()
+    if instance.in_force is not None and instance.clearing is not None:
+        left += float(instance.clearing[instance.in_force].sum())
     assert found.stocked is not None
     assert not found.stocked.any()
     assert found.objective == pytest.approx(float((instance.fixed_cost @ kept) @ instance.months) + left, abs=1e-6)

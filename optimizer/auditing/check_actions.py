@@ -1,4 +1,4 @@
-"""Actions and Changes: names that exist, money at cost, the orders that are due, the moves against today."""
+"""Actions: names that exist, money at cost, the orders that are due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pandas as pd
 from .check_network import node_status
 from .decisions import Read
 from .facts import positions
-from .recompute import Recomputed
 from .reference import Reference
 from .report import Report
 from .workbook import PlanBook
@@ -78,28 +77,3 @@ def _nodes_open_and_close(
             node = ref.known.sites.names[n]
             report.add("V-083", "Actions", int(said[n]), f"{node} {name} {int(due[n])} times by its status")
 
-
-def check_changes(book: PlanBook, read: Read, ref: Reference, found: Recomputed, report: Report) -> None:
-    """Every placement that is new, gone or kept against the stock of today, each once; none without a Stock sheet."""
-    table, known = book.tables["Changes"], ref.known
-    k, n = positions(table.texts("sku"), known.goods.names), positions(table.texts("node"), known.sites.names)
-    for line in np.flatnonzero((k < 0) | (n < 0)):
-        report.add("V-003", table.place(int(line), "sku"), table.texts("sku")[line], "a SKU and a node of the input")
-    usable = np.flatnonzero((k >= 0) & (n >= 0))
-    planned, in_force = read.decisions.stocked[:, :, 0], ref.in_force
-    if in_force is None:
-        in_force, planned = np.zeros_like(planned), np.zeros_like(planned)
-    own = np.select([planned & ~in_force, in_force & ~planned, planned & in_force], ["new", "gone", "kept"], "")
-    seen = np.zeros(own.shape, dtype=np.int64)
-    np.add.at(seen, (k[usable], n[usable]), 1)
-    for i, j in np.argwhere((own != "") & (seen != 1) | (own == "") & (seen > 0)):
-        what = f"{known.goods.names[i]} at {known.sites.names[j]} must stand there {int(own[i, j] != '')} times"
-        report.add("V-084", "Changes", int(seen[i, j]), what)
-    change, average = table.texts("change").copy(), table.numbers("average_stock").copy()
-    change[usable] = own[k[usable], n[usable]].astype(object)
-    first = found.rows[(found.rows["t"] == 0) & found.rows["stocked"].astype(bool)]
-    stock = np.zeros(ref.holds.shape)
-    stock[first["k"], first["n"]] = first["average_stock"]
-    average[usable] = stock[k[usable], n[usable]]
-    report.texts("V-085", table, "change", change)
-    report.numbers("V-085", table, "average_stock", average)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .decisions import Keyed, Read
-from .facts import Floats, Ints
+from .facts import TEMPERATURES, Floats, Ints
 from .recompute import Recomputed
 from .reference import Reference
 from .report import Report
@@ -33,6 +33,8 @@ def check_placement(lines: Keyed, ref: Reference, found: Recomputed, row: Ints, 
     wanted = np.packbits(ref.rates.mean[k, :, t] > 0, axis=1)
     served = np.where((served != "") & (found.served[row] == wanted).all(axis=1), EVERYWHERE, served)
     report.texts("V-022", table, "tier", np.array(ref.rules.tier, dtype=object)[lines.index[0]])
+    kept = np.array(TEMPERATURES, dtype=object)[ref.known.goods.temperature[k]]
+    report.texts("V-022", table, "temperature", kept)
     report.texts("V-023", table, "role", np.where(served == "", "feeds", "serves").astype(object))
     report.texts("V-024", table, "regions_served", served, "The order router sends them elsewhere.")
     report.numbers("V-025", table, "units_per_day", rows["flow"].to_numpy())
@@ -81,6 +83,8 @@ def _first_orders(lines: Keyed, ref: Reference, rows: pd.DataFrame, report: Repo
     now, goods = t == 0, ref.known.goods
     position = (ref.on_hand + ref.on_order)[k, n]
     least = np.where(ref.sources.feeder[k, n] < 0, np.maximum(ref.sources.moq[k, n], 1.0), 1.0)
+    report.numbers("V-026", lines.table, "min_order", least)
+    report.numbers("V-026", lines.table, "pack_size", goods.pack[k])
     wanted = np.maximum(reorder + quantity - position, least)
     due = (position <= reorder + 1e-9) & (quantity > 0)
     order = np.where(due, np.ceil(wanted / goods.pack[k] - 1e-9) * goods.pack[k], 0.0)

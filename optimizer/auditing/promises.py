@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .check_actions import check_actions, check_changes
+from .check_actions import check_actions
+from .check_changes import check_changes
 from .check_network import check_limits, check_nodes, expected_limits
 from .check_regions import check_regions
 from .check_rows import check_rows
@@ -39,7 +40,7 @@ def check_promises(book: PlanBook, case: Case, rates: Rates | None, report: Repo
     check_limits(book.tables["Limits"], list(expected_limits(read, ref, found, use, rows)), report)
     check_regions(book, read, ref, found, report)
     check_actions(book, read, ref, report)
-    check_changes(book, read, ref, found, report)
+    check_changes(book, read, case, ref, found, report)
     check_certificate(book.run, money, report)
     check_sums(book, book.run, report)
     check_summary(book, ref.known.calendar.labels, money, book.run, report)

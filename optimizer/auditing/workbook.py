@@ -23,13 +23,13 @@ def _columns(texts: str, numbers: str) -> dict[str, str]:
 
 CONTRACT: Mapping[str, Mapping[str, str]] = {
     "Placement": _columns(
-        "sku tier node period role regions_served",
+        "sku tier node period role regions_served temperature",
         "units_per_day average_stock peak_stock volume_m3 value cost",
     ),
     "Replenishment": _columns(
         "sku node period source service_measure order_by",
         "demand_per_day sd_per_day lead_time_days lead_time_sd review_days service_level safety_stock reorder_point "
-        "order_quantity order_up_to on_hand on_order order_now",
+        "order_quantity order_up_to on_hand on_order order_now pack_size min_order",
     ),
     "Actions": _columns("action sku from to ship_by", "quantity value"),
     "Regions": _columns(
@@ -43,7 +43,10 @@ CONTRACT: Mapping[str, Mapping[str, str]] = {
         "surge_cost cost ambient_rent_per_m3 chilled_rent_per_m3 frozen_rent_per_m3 units_per_day_rent skus_rent",
     ),
     "Limits": _columns("limit measure sense period", "used amount slack penalty"),
-    "Changes": _columns("sku tier node change", "on_hand on_order average_stock value"),
+    "Changes": _columns(
+        "sku tier node change reason approval",
+        "on_hand on_order previous_stock average_stock previous_reorder_point reorder_point quantity value",
+    ),
     "Findings": _columns("code severity place value expectation remedy", ""),
 }
 OTHER_SHEETS = ("Summary", "Run")

@@ -8,7 +8,17 @@ from typing import Any
 import click
 
 from ..console import Talk, counted
-from .shared import INPUT, json_option, orders_option, previous_option, run, settings_option, strict_option
+from .shared import (
+    INPUT,
+    json_option,
+    log_json_option,
+    orders_option,
+    previous_option,
+    run,
+    settings_option,
+    strict_option,
+    wait_option,
+)
 
 
 @click.command(short_help="Make a plan.")
@@ -20,7 +30,12 @@ from .shared import INPUT, json_option, orders_option, previous_option, run, set
 @click.option("--time-limit", metavar="S", help="Longest search, in seconds (setting time_limit).")
 @click.option("--gap", metavar="G", help="Stop when the plan is proved this close to the best (setting gap).")
 @click.option("--accept-gap", metavar="G", help="Widest gap of a plan that may be published (setting accept_gap).")
+@click.option("--memory-limit", metavar="MB", type=click.FloatRange(1), help="Most memory of the solver's process.")
+@click.option("--skip-if-same", is_flag=True, help="Do nothing when the published plan was asked the very same.")
+@wait_option
+@click.option("--break-lock", is_flag=True, help="Take the lock from a computer that is gone.")
 @json_option
+@log_json_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @strict_option
 def plan(
@@ -30,8 +45,13 @@ def plan(
     previous: Path | None,
     settings: dict[str, str],
     as_json: bool,
+    log_json: bool,
     quiet: bool,
     strict: bool,
+    wait: float,
+    break_lock: bool,
+    skip_if_same: bool,
+    memory_limit: float | None,
     **limits: str | None,
 ) -> int:
     """Make a plan and write it, once it is solved, audited and within the accepted gap.
@@ -44,18 +64,24 @@ def plan(
     """
 
     def work(talk: Talk) -> dict[str, Any]:
-        from ..answers import planned
-        from ..job import Request, make_plan
+        from ..answers import planned, standing
+        from ..job import Request, Standing, make_plan
 
         given = {name: value for name, value in limits.items() if value is not None}
+        request = Request(
+            workbook, out, orders, settings | given, strict, previous, wait, break_lock, skip_if_same, memory_limit
+        )
         with talk.progress() as hear:
-            result = make_plan(Request(workbook, out, orders, settings | given, strict, previous), hear)
+            result = make_plan(request, hear)
+        if isinstance(result, Standing):
+            talk.say(f"{out}: the same was asked of it before; it stands.")
+            return standing(result)
         talk.plan(result.plan, result.path)
         if result.error:
             talk.complain(str(result.error))
         return planned(result)
 
-    return run("plan", work, as_json=as_json, quiet=quiet, beside=out)
+    return run("plan", work, as_json=as_json, quiet=quiet, log_json=log_json, beside=out)
 
 
 @click.command(short_help="Recompute a written plan from its input.")
@@ -64,9 +90,7 @@ def plan(
 @orders_option
 @previous_option
 @json_option
-def verify(
-    plan_workbook: Path, workbook: Path, orders: Path | None, previous: Path | None, as_json: bool
-) -> int:
+def verify(plan_workbook: Path, workbook: Path, orders: Path | None, previous: Path | None, as_json: bool) -> int:
     """Recompute a written plan from its input and say whether both agree.
 
     \b

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..console import Talk, counted, json_line
+from ..console import Log, Talk, counted, json_line
 from ..errors import Finding, NodewiseError
 
 INPUT = click.Path(path_type=Path)
@@ -39,6 +39,12 @@ settings_option = click.option(
     "--set", "settings", multiple=True, callback=_settings, metavar="NAME=VALUE", help="Override a setting; repeatable."
 )
 strict_option = click.option("--strict", is_flag=True, help="Treat warnings as errors (exit code 3).")
+wait_option = click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="S", help="Seconds to wait for another run to end."
+)
+log_json_option = click.option(
+    "--log-json", is_flag=True, help="Print progress, findings and errors as JSON lines on standard error."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 
 
@@ -48,10 +54,11 @@ def run(
     *,
     as_json: bool = False,
     quiet: bool = False,
+    log_json: bool = False,
     beside: Path | None = None,
 ) -> int:
     """Do the work of a command, turn any error into a message and an exit code, and print the JSON line last."""
-    talk = Talk(quiet)
+    talk = Log() if log_json else Talk(quiet)
     try:
         answer = work(talk)
     except (NodewiseError, KeyboardInterrupt) as error:

@@ -70,6 +70,7 @@ PLACEMENT = _columns(
     ("volume_m3", "volume", "room the peak stock takes"),
     ("value", "money", "average stock at cost", 14.0),
     ("cost", "money", "what stocking the SKU here costs in the period, shipping included", 14.0),
+    ("temperature", "text", "how the SKU is kept", 12.0),
 )
 REPLENISHMENT = _columns(
     ("sku", "text", "SKU", 18.0),
@@ -91,6 +92,8 @@ REPLENISHMENT = _columns(
     ("on_order", "quantity", "from the Stock sheet; first period only"),
     ("order_now", "quantity", "order at the start of the plan, whole packs; first period only"),
     ("order_by", "date", "day on which the stock is expected to reach the reorder point"),
+    ("pack_size", "count", "orders are whole packs, units", 10.0),
+    ("min_order", "quantity", "least quantity of an order, units"),
 )
 ACTIONS = _columns(
     ("action", "text", "open, close, transfer or purchase", 10.0),
@@ -165,11 +168,17 @@ CHANGES = _columns(
     ("sku", "text", "SKU", 18.0),
     ("tier", "text", "tier of the SKU", 7.0),
     ("node", "text", "node", 12.0),
-    ("change", "text", "new, gone or kept, against the placement in force", 9.0),
+    ("change", "text", "new, gone or changed beyond the setting change_threshold, against the placement in force", 9.0),
     ("on_hand", "quantity", "units there today"),
     ("on_order", "quantity", "units on the way"),
+    ("previous_stock", "quantity", "average stock the earlier plan had planned, units; blank = not known"),
     ("average_stock", "quantity", "planned average stock in the first period, units"),
-    ("value", "money", "the larger of today's and the planned stock, at cost", 14.0),
+    ("previous_reorder_point", "quantity", "reorder point of the earlier plan, units; blank = not known"),
+    ("reorder_point", "quantity", "reorder point in the first period, units; blank = not stocked"),
+    ("quantity", "quantity", "average stock less that planned before, or else less on hand and on order, units"),
+    ("value", "money", "the quantity at cost, up or down", 14.0),
+    ("reason", "prose", "why, in the plan's own terms", 68.0),
+    ("approval", "text", "who must say yes, by the Approvals sheet; blank = nobody", 16.0),
 )
 FINDINGS = _columns(
     ("code", "text", "code of the finding", 10.0),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.levels import MOST_ERROR
+from models.spread import MOST_ERROR
 
 from ..errors import Finding, numbered
 from ..holding import several

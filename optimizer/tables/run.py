@@ -19,6 +19,8 @@ STOP_REASONS = {
     "stalled": "no_better_plan_found",
     "time_limit": "time_limit",
     "interrupted": "interrupted",
+    "crashed": "crashed",
+    "memory": "memory",
 }
 FIGURES = ("seconds", "peak_memory_mb", "seed", "input_sha256")  # in this order, whatever the facts hold besides
 
@@ -45,7 +47,7 @@ Line = tuple[str, Any, str]
 
 
 def stop_reason(basis: PlanBasis) -> str:
-    """Why the search ended: proved_gap, no_better_plan_found, time_limit or interrupted."""
+    """Why the search ended: proved_gap, no_better_plan_found, time_limit, interrupted, crashed or memory."""
     return STOP_REASONS.get(basis.status, basis.status)
 
 

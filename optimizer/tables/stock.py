@@ -1,4 +1,4 @@
-"""The sheets Placement, Replenishment and Changes: one row per SKU, node and period."""
+"""The sheets Placement and Replenishment: one row per SKU, node and period."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.evaluation import COST_TERMS
-from models.instance import Floats, Ints
+from models.instance import TEMPERATURES, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of, named
-from .columns import CHANGES, PLACEMENT, REPLENISHMENT, frame
+from .columns import PLACEMENT, REPLENISHMENT, frame
 
 SUPPLIER = "supplier"
 ALL = "all"  # regions with demand for the SKU in the period
@@ -43,6 +43,7 @@ def placement(basis: PlanBasis) -> pd.DataFrame:
             "volume_m3": evaluation.peak_stock[rows] * instance.volume_m3[sku],
             "value": value,
             "cost": cost,
+            "temperature": named(TEMPERATURES, instance.temperature[sku]),
         },
     )
 
@@ -95,6 +96,8 @@ def replenishment(basis: PlanBasis) -> pd.DataFrame:
             "order_quantity": order_quantity,
             "order_up_to": reorder_point + order_quantity,
             **_ordering(basis, period == 0),
+            "pack_size": instance.pack_size[sku],
+            "min_order": np.maximum(instance.moq[sku, node], 1.0),
         },
     )
 
@@ -179,31 +182,6 @@ def stocked_source(basis: PlanBasis) -> Ints:
     while (passes := (at >= 0) & ~stocked[sku, at]).any():
         at = np.where(passes, feeder[sku, at], at)
     return at
-
-
-def changes(basis: PlanBasis) -> pd.DataFrame:
-    """The Changes sheet: the first period against the placement in force; empty where that is unknown."""
-    instance = basis.instance
-    planned = basis.stocked[:, :, 0]
-    in_force = instance.in_force if instance.in_force is not None else np.zeros_like(planned)
-    listed = planned | in_force if instance.in_force is not None else in_force
-    sku, node = np.nonzero(listed)
-    change = np.select([~in_force[sku, node], ~planned[sku, node]], ["new", "gone"], "kept")
-    average = np.where(planned[sku, node], basis.evaluation.average_stock[sku, node, 0], 0.0)
-    on_hand, on_order = instance.on_hand[sku, node], instance.on_order[sku, node]
-    return frame(
-        CHANGES,
-        {
-            "sku": named(instance.skus, sku),
-            "tier": named(instance.tier, sku),
-            "node": named(instance.nodes, node),
-            "change": change.astype(object),
-            "on_hand": on_hand,
-            "on_order": on_order,
-            "average_stock": average,
-            "value": np.maximum(on_hand + on_order, average) * instance.unit_cost[sku],
-        },
-    )
 
 
 def later(day: date, days: float) -> date:

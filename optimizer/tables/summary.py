@@ -65,7 +65,7 @@ def blocks(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> tuple[Block,
         node_overview(basis, tables["nodes"]),
         tightest(tables["nodes"], tables["limits"]),
         finding_counts(tables["findings"]),
-        largest_changes(tables["changes"]),
+        largest_changes(basis, tables["changes"]),
     )
 
 
@@ -114,6 +114,8 @@ def _ending(basis: PlanBasis) -> str:
         "stalled": f"the search ended above the asked gap of {basis.case.settings.gap * 100:g} %",
         "time_limit": f"stopped by the time limit of {basis.case.settings.time_limit:g} s",
         "interrupted": "stopped by hand",
+        "crashed": "the solver crashed; this is the best plan it had found",
+        "memory": "the solver ran out of memory; this is the best plan it had found",
     }.get(basis.status, basis.status)
 
 
@@ -257,17 +259,21 @@ def finding_counts(findings: pd.DataFrame) -> Block:
     return Block("findings", table, {"count": "count"}, note="" if len(table) else "Nothing to report.")
 
 
-def largest_changes(changes: pd.DataFrame) -> Block:
-    """The new and gone placements of the highest value."""
+def largest_changes(basis: PlanBasis, changes: pd.DataFrame) -> Block:
+    """The changes of the highest value."""
+    top = changes.sort_values("value", ascending=False, kind="stable").head(TOP)
+    table = top[["sku", "node", "change", "quantity", "value", "reason"]].reset_index(drop=True)
+    return Block("changes", table, {"quantity": "quantity", "value": "money"}, note=_changes_note(basis, changes))
+
+
+def _changes_note(basis: PlanBasis, changes: pd.DataFrame) -> str:
+    """How many placements are new, gone, changed and as before."""
+    in_force = basis.instance.in_force
+    if in_force is None:
+        return "The placement in force is not known (no Stock sheet, no earlier plan)."
     counts = changes["change"].value_counts()
-    moved = changes[changes["change"] != "kept"]
-    top = moved.sort_values("value", ascending=False, kind="stable").head(TOP)
-    table = top[["sku", "node", "change", "on_hand", "average_stock", "value"]].reset_index(drop=True)
-    table.columns = ["sku", "node", "change", "on hand", "average stock", "value"]
-    note = ", ".join(f"{counts.get(name, 0):,} {name}" for name in ("new", "gone", "kept"))
-    note = (
-        f"{note} against the placement in force."
-        if len(changes)
-        else "The placement in force is not known (no Stock sheet)."
-    )
-    return Block("changes", table, {"on hand": "quantity", "average stock": "quantity", "value": "money"}, note=note)
+    kept = int((basis.stocked[:, :, 0] & in_force).sum()) - int(counts.get("changed", 0))
+    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in ("new", "gone", "changed"))
+    previous = basis.case.previous
+    source = "the stock of today" if previous is None else f"{previous.period} of the earlier plan"
+    return f"{told} and {kept:,} as before, against {source}."

@@ -54,10 +54,13 @@ RULES: tuple[Rule, ...] = (
     Rule("Regions", "backup_days", 'AND({promise}<>"",{backup_days}>{promise})', "watch"),
     Rule("Regions", "on_time_share", "AND(ISNUMBER({on_time_share}),{on_time_share}<0.9)", "watch"),
     Rule("Replenishment", "order_now", "{order_now}>0", "watch"),
-    *_words("Changes", "change", new="good", gone="watch", kept="quiet"),
+    *_words("Changes", "change", new="good", gone="watch", changed="quiet"),
     *_words("Actions", "action", open="good", close="watch"),
     *_words("Findings", "severity", error="alarm", warning="watch"),
     *_words("Placement", "role", feeds="quiet"),
+    *_words("Exceptions", "exception", out_of_stock="alarm", runs_out_too_soon="alarm", over_capacity="alarm"),
+    *_words("Exceptions", "exception", expired="watch", below_reorder_point="watch"),
+    *_words("SKUs", "state", ok="quiet"),
 )
 
 

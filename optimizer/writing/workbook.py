@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from math import ceil
@@ -79,11 +79,18 @@ def write_relief(relief: Iterable[Any], path: str | Path) -> Path:
     return write_tables({"Diagnosis": (diagnosis(relief), DIAGNOSIS)}, path)
 
 
-def write_tables(tables: Mapping[str, tuple[pd.DataFrame, tuple[PlanColumn, ...]]], path: str | Path) -> Path:
-    """Write any tables, by sheet name and with the records of their columns. Raises as :func:`write` does."""
+def write_tables(
+    tables: Mapping[str, tuple[pd.DataFrame, tuple[PlanColumn, ...]]],
+    path: str | Path,
+    draw: Callable[[Workbook], None] | None = None,
+) -> Path:
+    """Write any tables, by sheet name and with the records of their columns; ``draw`` may add charts to them.
+
+    Raises as :func:`write` does.
+    """
     target = Path(path)
     check_target(target)
-    return _write(target, list(pages(tables, ROWS_PER_SHEET)))
+    return _write(target, list(pages(tables, ROWS_PER_SHEET)), draw=draw)
 
 
 def pages(tables: Mapping[str, tuple[pd.DataFrame, tuple[PlanColumn, ...]]], rows: int) -> Iterator[Page]:
@@ -94,17 +101,29 @@ def pages(tables: Mapping[str, tuple[pd.DataFrame, tuple[PlanColumn, ...]]], row
             yield Page(name, sheet, table.iloc[first : first + rows], columns)
 
 
-def _write(target: Path, sheets: Sequence[Page], plan: Plan | None = None, created: datetime | None = None) -> Path:
+def _write(
+    target: Path,
+    sheets: Sequence[Page],
+    plan: Plan | None = None,
+    created: datetime | None = None,
+    draw: Callable[[Workbook], None] | None = None,
+) -> Path:
     with whole(target) as draft:
         try:
-            _build(draft, sheets, plan, created)
+            _build(draft, sheets, plan, created, draw)
         except XlsxWriterException as fault:
             raise WriteFailed(f"{target} could not be written: {fault}; what stood there is unchanged.") from fault
         check_book(draft, [(page.name, page.table, page.columns) for page in sheets])
     return target
 
 
-def _build(path: Path, sheets: Sequence[Page], plan: Plan | None, created: datetime | None) -> None:
+def _build(
+    path: Path,
+    sheets: Sequence[Page],
+    plan: Plan | None,
+    created: datetime | None,
+    draw: Callable[[Workbook], None] | None,
+) -> None:
     """Write the file; only `close` touches the disk."""
     book = Workbook(path, {**OPTIONS, "tmpdir": str(path.parent)})
     book.use_zip64()
@@ -117,6 +136,8 @@ def _build(path: Path, sheets: Sequence[Page], plan: Plan | None, created: datet
         summary.add(book, plan)
     for page in sheets:
         _add(book, page, formats)
+    if draw is not None:
+        draw(book)
     book.close()
 
 

@@ -26,6 +26,7 @@ from optimizer.openings import opening
 from optimizer.periods import day_number, horizon_of
 from optimizer.planned import Planned
 from optimizer.planning import Planner
+from optimizer.polish import past_baskets, polish
 from optimizer.replay import order_lines
 from optimizer.sites import can_hold
 
@@ -33,8 +34,9 @@ from .rules import RULES, Prescription, World, prescribed, trimmed, world
 from .textbook_stock import Stock
 
 OURS = "Nodewise"
+OURS_TOGETHER = "Nodewise with split parcels priced"
 OURS_TEXTBOOK = "our placement with textbook stock"
-POLICIES = (OURS, *RULES, OURS_TEXTBOOK)
+POLICIES = (OURS, OURS_TOGETHER, *RULES, OURS_TEXTBOOK)
 AS_PRESCRIBED = (*NODE_COST_TERMS, "change", "penalties")  # counted from the placement, not lived through
 
 
@@ -139,8 +141,12 @@ def _planned(case: Case, rates: DemandRates, life: Lived, origin: date) -> Presc
     exact, outcome = plan.evaluation, plan.outcome
     if outcome.open is None or outcome.surge is None:
         raise ValueError("no plan")
+    stocked, surge = plan.stocked, outcome.surge
+    if life.policy == OURS_TOGETHER:
+        polished = polish(plan.instance, past_baskets(case, plan.instance), stocked, outcome.open, surge, outcome.rents)
+        stocked, surge, exact = polished.after.stocked, polished.surge, polished.after.exact
     stock = Stock(exact.reorder_point, exact.order_quantity, exact.safety_stock)
-    return Prescription(plan.stocked, outcome.open, outcome.surge, stock, exact)
+    return Prescription(stocked, outcome.open, surge, stock, exact)
 
 
 def _stock_sheet(case: Case, left: Opening | None, origin: date) -> pd.DataFrame:

@@ -1,0 +1,47 @@
+"""What a solver says is believed only as far as it agrees with itself and with the evaluation of its plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import AuditFailed, SolverFailure
+
+if TYPE_CHECKING:
+    from models.instance import Bools, Floats, Instance
+    from models.outcome import Outcome
+
+STATUSES = {"gap_reached", "stalled", "time_limit", "interrupted", "crashed", "memory"}  # those of a plan
+TOLERANCE = 1e-6  # relative: of costs added up in another order
+
+
+def check_claim(outcome: Outcome) -> None:
+    """Raises SolverFailure for a status nobody knows, and for an infeasibility without anything that is short."""
+    if outcome.stocked is None and outcome.status == "infeasible" and not any(r.amount > 0 for r in outcome.relief):
+        raise SolverFailure("the solver calls the case infeasible, but nothing is short.", "Report it.")
+    if outcome.stocked is not None and outcome.status not in STATUSES:
+        raise SolverFailure(f'the solver ended in an unknown way ("{outcome.status}").', "Report it.")
+
+
+def whole_plan(outcome: Outcome, instance: Instance) -> tuple[Bools, Bools, Floats]:
+    """Placement, openings and surge. Raises AuditFailed for another shape, or an amount that is no amount."""
+    skus, nodes, _, periods = instance.shape
+    stocked, open, surge = outcome.stocked, outcome.open, outcome.surge
+    if stocked is None or open is None or surge is None:
+        raise AuditFailed("the solver's plan is not whole.")
+    if (stocked.shape, open.shape, surge.shape) != ((skus, nodes, periods), (nodes, periods), (nodes, 3, periods)):
+        raise AuditFailed("the solver's plan does not fit the case.")
+    if not np.isfinite(surge).all() or (surge < 0).any():
+        raise AuditFailed("the solver's plan holds an amount that is negative or not finite.")
+    return stocked, open, surge
+
+
+def check_certificate(outcome: Outcome, cost: float | None) -> None:
+    """Raises AuditFailed for a bound that no plan of this cost can have; ``cost`` None: not all of it is ours."""
+    own = outcome.objective if cost is None else cost
+    slack = TOLERANCE * (1.0 + abs(own))
+    if not np.isfinite(own) or np.isnan(outcome.bound) or outcome.bound > own + slack:
+        raise AuditFailed(f"the solver's bound {outcome.bound:,.2f} contradicts the plan's cost {own:,.2f}.")
+    if not abs(outcome.objective - own) <= slack:
+        raise AuditFailed(f"the solver's cost {outcome.objective:,.2f} is not the plan's cost {own:,.2f}.")
