@@ -95,8 +95,8 @@ class Catalogue:
 
     def settle(self, free: Bools, settled: Columns | None) -> Catalogue:
         """The catalogue of the SKUs with a choice at the ``free`` positions; the others take their settled column."""
-        smaller = self._only(free)
-        smaller.fixed = columns.concatenate([x for x in (self.fixed, settled) if x is not None])
+        smaller, given = self._only(free), [x for x in (self.fixed, settled) if x is not None]
+        smaller.fixed = columns.concatenate(given) if given else None
         return smaller
 
     def _only(self, kept: Bools) -> Catalogue:

@@ -138,6 +138,9 @@ class Generation:
 
         Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
         """
+        if self.slack_price is not self.base_price:
+            self.slack_price = self.base_price
+            self.master.set_slack_price(self.slack_price, 10.0 * self.whole)
         links = np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
         priced = self._price(rent, links)
         columns = self.catalogue.columns(priced)
@@ -179,7 +182,7 @@ class Generation:
         use = self.problem.fixed_use + (0.0 if first is None else self.catalogue.use(first, self._of_sku(first.sku)))
         self.scale = np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1e-6))
         self.whole = abs(self.problem.fixed_cost) + float((self.weight * np.abs(priced.cost)).sum()) + 1.0
-        self.slack_price = 10.0 * self.whole / self.scale
+        self.base_price = self.slack_price = 10.0 * self.whole / self.scale
 
     def _drive_out_slack(self, tolerance: float) -> None:
         """Raise the price of slack until none is used, or the case is shown to lack room."""

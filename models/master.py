@@ -17,6 +17,7 @@ from .network import Compiled, Contradiction
 INFINITY = highspy.kHighsInf
 OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1, "parallel": "off"}  # of every solver of the process
 DUAL, PRIMAL = 1, 4  # simplex strategies of HiGHS
+FROM_SCRATCH = {"solver": "simplex", "simplex_strategy": DUAL}  # where a warm start ended in nothing
 
 Fixings = dict[tuple[int, int], int]  # (node, period) -> open (1) or closed (0)
 
@@ -282,23 +283,28 @@ class Master:
         Central rents come from the interior point method without crossover (Gondzio, Gonzalez-Brevis & Munari 2013).
         Raises SolverFailure, Contradiction.
         """
-        simplex = {"solver": "simplex", "simplex_strategy": DUAL if self.rows_are_new else PRIMAL}
-        options = {"solver": "ipm", "run_crossover": "off"} if central else simplex
-        for name, value in options.items():
+        methods: list[dict[str, Any]] = [{"solver": "ipm", "run_crossover": "off"}] if central else []
+        methods.append({"solver": "simplex", "simplex_strategy": DUAL if self.rows_are_new else PRIMAL})
+        for method in [*methods, FROM_SCRATCH]:
+            status = self._run(method, seconds)
+            if status == highspy.HighsModelStatus.kTimeLimit:
+                return False
+            if status == highspy.HighsModelStatus.kInfeasible:
+                raise Contradiction(short_rows(self.compiled))
+            if status in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+                self.rows_are_new = False
+                return True
+        raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
+
+    def _run(self, method: dict[str, Any], seconds: float) -> Any:
+        """Run HiGHS by a method; returns the model's status."""
+        if method is FROM_SCRATCH:
+            checked(self.solver.clearSolver(), "a fresh start")
+        for name, value in method.items():
             checked(self.solver.setOptionValue(name, value), name)
         checked(self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01)), "time limit")
         checked(self.solver.run(), "run")
-        status = self.solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kTimeLimit:
-            return False
-        if status == highspy.HighsModelStatus.kInfeasible:
-            raise Contradiction(short_rows(self.compiled))
-        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
-            if central:
-                return self.solve(seconds, central=False)
-            raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
-        self.rows_are_new = False
-        return True
+        return self.solver.getModelStatus()
 
     def duals(self) -> Duals:
         """Rents of the last solve."""

@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from .columns import Columns
-from .generation import Generation
+from .generation import Generation, Infeasible
 from .instance import Bools, Floats, Ints, summed
 from .master import Fixings
 from .rounding import readiness
 
 SLIGHT = 1e-6  # share of a SKU below which a pick does not count
+WHOLE = 1.0 - 1e-5  # share of a pick from which its SKU is not split
+STEPS = 4  # times that the costlier half of the split SKUs is decided
 FREE_LEAST = 1_500  # SKUs left a choice at least, for whole patterns to fit where fractions did
 FREE_MOST = 4_000  # SKUs left a choice at most; the others take the path with their largest share
 
@@ -20,12 +22,31 @@ FREE_MOST = 4_000  # SKUs left a choice at most; the others take the path with t
 def settle(made: Generation, fixings: Fixings, tolerance: float) -> Generation:
     """A converged generation of the SKUs that a grouped master leaves undecided, under its openings.
 
-    Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
+    The costliest of those that are still split between patterns take the one with the larger share first, while there
+    are many others to make up for it. Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
     """
     picks, share = _shares(made)
     leading = _leading(made, picks, share)
-    free = _free(made, share[leading])
-    settled = None if free.all() else picks.take(leading[~free])
+    fine = _apart(made, picks.take(leading), _free(made, share[leading]), fixings, tolerance)
+    for _ in range(STEPS):
+        picks, share = _shares(fine)
+        leading = _leading(fine, picks, share)
+        split = np.flatnonzero(share[leading] < WHOLE)
+        if not len(split):
+            break
+        largest = split[np.argsort(-np.abs(picks.cost[leading[split]]), kind="stable")]
+        free = np.ones(len(leading), dtype=bool)
+        free[largest[: (len(largest) + 1) // 2]] = False
+        try:
+            fine = _apart(fine, picks.take(leading), free, fixings, tolerance)
+        except Infeasible:
+            break
+    return fine
+
+
+def _apart(made: Generation, leading: Columns, free: Bools, fixings: Fixings, tolerance: float) -> Generation:
+    """A generation of the ``free`` SKUs (M,) alone; the others take their ``leading`` (M,) pick."""
+    settled = None if free.all() else leading.take(np.flatnonzero(~free))
     catalogue = made.catalogue.settle(free, settled)
     problem = replace(
         made.problem,
@@ -61,7 +82,7 @@ def _leading(made: Generation, picks: Columns, share: Floats) -> Ints:
 
 def _free(made: Generation, share: Floats) -> Bools:
     """(M,) SKUs that keep their choice: the undecided, and of the others those that would change most readily."""
-    undecided = share < 1.0 - 10.0 * SLIGHT
+    undecided = share < WHOLE
     order = np.lexsort((readiness(*_second(made)), ~undecided))
     count = min(max(int(undecided.sum()), FREE_LEAST), FREE_MOST)
     free = np.zeros(len(share), dtype=bool)
