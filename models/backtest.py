@@ -1,6 +1,11 @@
 """Forecasts of the level from rolling origins: the methods, their trial, the choice among them and its correction.
 
 Arrays over time are (W, K): week by SKU. Forecasts are weekly units. No loop runs over SKUs.
+
+The methods are plain enough to be a few lines each. statsforecast, which has them and more, cannot be had beside
+pandas 3 (release 2.1 refuses it; 2.0.3 holds scipy below 1.16 and needs 3 to 7 s to import). On the next nine weeks of
+1,000 SKUs of two real trades its IMAPA and ADIDA missed 0.215, 0.229 and 0.418 of the units, ``smooth_3`` here 0.219,
+0.229 and 0.429, its AutoETS 0.250, 0.265 and 0.492, its CrostonSBA 0.303, 0.341 and 0.562.
 """
 
 from __future__ import annotations

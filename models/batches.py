@@ -24,8 +24,8 @@ class Batch:
     skus: Ints  # (B,)
     cost: Floats  # (T,S,B) money over the period, inf = not admissible; without change costs
     flow: Floats  # (T,C,B) units/day
-    safety: Floats  # (T,C,B) units
-    quantity: Floats  # (T,C,B) units
+    average: Floats  # (T,C,B) units on the shelf, mean over time
+    peak: Floats  # (T,C,B) units on the shelf after a delivery
 
 
 def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type = np.float64) -> Batch:
@@ -33,14 +33,14 @@ def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type =
     periods, cells = len(instance.periods), len(family.cells.node)
     shape = (periods, cells, len(skus))
     flow: Floats = np.zeros(shape, dtype)
-    safety: Floats = np.zeros(shape, dtype)
-    quantity: Floats = np.zeros(shape, dtype)
+    average: Floats = np.zeros(shape, dtype)
+    peak: Floats = np.zeros(shape, dtype)
     cost: Floats = np.zeros((periods, len(family.sets), len(skus)), dtype)
     for t in range(periods):
-        flow[t], safety[t], quantity[t], cell_cost = _cell_stock(instance, family, skus, t)
+        flow[t], average[t], peak[t], cell_cost = _cell_stock(instance, family, skus, t)
         cost[t] = _lane_cost(instance, family, skus, t) + over_sets(family, cell_cost)
         _close(instance, family, skus, t, cost[t])
-    return Batch(family, skus, cost, flow, safety, quantity)
+    return Batch(family, skus, cost, flow, average, peak)
 
 
 def over_sets(family: Family, values: Floats) -> Floats:
@@ -52,18 +52,18 @@ def over_sets(family: Family, values: Floats) -> Floats:
 
 
 def _cell_stock(instance: Instance, family: Family, skus: Ints, t: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """Flow, safety stock, order quantity and cost (C,B) of each cell in period t."""
+    """Flow, average stock, peak stock and cost (C,B) of each cell in period t."""
     cells = family.cells
     flow = cells.regions @ instance.mean[skus, :, t].T
     inbound = instance.inbound_per_unit[skus] + instance.weight_kg[skus, None] * instance.inbound_per_kg[skus]
     cost = flow * (instance.days[t] * (inbound + instance.handling_cost))[:, cells.node].T
-    safety, quantity = np.zeros_like(flow), np.zeros_like(flow)
+    average, peak = np.zeros_like(flow), np.zeros_like(flow)
     held = np.flatnonzero(cells.stocked)
     if len(held):
         pooled = cells.regions[held] @ instance.variance[skus, :, t].T
-        safety[held], quantity[held], stock_cost = _held(instance, family, skus, t, held, flow[held], pooled)
+        average[held], peak[held], stock_cost = _held(instance, family, skus, t, held, flow[held], pooled)
         cost[held] += stock_cost
-    return flow, safety, quantity, cost
+    return flow, average, peak, cost
 
 
 def _held(
@@ -92,9 +92,10 @@ def _held(
     unit_cost = instance.unit_cost[skus]
     carrying = days / 365.0 * instance.holding_rate * unit_cost[None, :]
     carrying = carrying + months * instance.storage_cost[node][:, None] * instance.volume_m3[skus][None, :]
-    orders = np.divide(flow, policy.quantity, out=np.zeros_like(flow), where=policy.quantity > 0)
-    cost = carrying * policy.average + days * (orders * order_cost + unit_cost[None, :] * policy.spoiled_per_day)
-    return policy.safety_stock, policy.quantity, cost + months * instance.stocking_cost[node][:, None]
+    cost = carrying * policy.average + days * (
+        policy.orders_per_day * order_cost + unit_cost[None, :] * policy.spoiled_per_day
+    )
+    return policy.average, policy.peak, cost + months * instance.stocking_cost[node][:, None]
 
 
 def _lead_times(instance: Instance, family: Family, skus: Ints, held: Ints) -> tuple[Floats, Floats]:

@@ -198,7 +198,7 @@ def _slice(batch: Batch, keep: Bools) -> Batch:
     return Batch(
         batch.family,
         batch.skus[keep],
-        *(np.ascontiguousarray(x[:, :, keep]) for x in (batch.cost, batch.flow, batch.safety, batch.quantity)),
+        *(np.ascontiguousarray(x[:, :, keep]) for x in (batch.cost, batch.flow, batch.average, batch.peak)),
     )
 
 

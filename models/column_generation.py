@@ -387,7 +387,7 @@ class Search:
     def _integer_relief(self, problem: Problem, generation: Generation) -> tuple[Relief, ...]:
         """What whole patterns lack where fractions of them would fit."""
         program = IntegerProgram(problem, None, generation.master.pool, elastic=True)
-        program.solve(min(60.0, self.clock.left), 1e-6)
+        program.solve(self.clock.left, 1e-6, checks=rounding.COMPLETION)
         if not program.found:
             return (Relief("nodes", "", "", 0.0, "no choice of open nodes lets every SKU be stocked"),)
         return named_relief(self.instance, problem.rows, program.slack_used(), generation.scale)

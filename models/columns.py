@@ -26,14 +26,15 @@ class Columns:
     cost: Floats  # (P,) money over the horizon, change costs included
     period_cost: Floats  # (P,T)
     purchases: Floats  # (P,) money in the first period
+    changed: Floats  # (P,N) 1 where the first period's set is not the placement in force
     by_lane: tuple[Ints, Floats]  # (P,R,T) primary lane, -1 none; and the units/day over it
     column: Ints  # (E,) which path
     period: Ints  # (E,)
     node: Ints  # (E,)
     stocked: Floats  # (E,) 1 if held, 0 if passed on
     flow: Floats  # (E,) units/day
-    safety: Floats  # (E,) units
-    quantity: Floats  # (E,) units
+    average: Floats  # (E,) units on the shelf, mean over time
+    peak: Floats  # (E,) units on the shelf after a delivery
 
     def __len__(self) -> int:
         return len(self.sku)
@@ -43,8 +44,8 @@ class Columns:
         new = np.full(len(self), -1)
         new[chosen] = np.arange(len(chosen))
         keep = np.flatnonzero(new[self.column] >= 0)
-        entries = {f: getattr(self, f)[keep] for f in ("period", "node", "stocked", "flow", "safety", "quantity")}
-        heads = {f: getattr(self, f)[chosen] for f in ("sku", "path", "cost", "period_cost", "purchases")}
+        entries = {f: getattr(self, f)[keep] for f in ("period", "node", "stocked", "flow", "average", "peak")}
+        heads = {f: getattr(self, f)[chosen] for f in ("sku", "path", "cost", "period_cost", "purchases", "changed")}
         lanes, units = self.by_lane
         return Columns(**heads, by_lane=(lanes[chosen], units[chosen]), column=new[self.column[keep]], **entries)
 
@@ -77,23 +78,24 @@ def make(instance: Instance, batch: Batch, local: Ints, path: Ints, lanes_matter
         period.append(np.full(len(at), t))
         cell.append(cells[at, slot])
     at, t_of, c = (np.concatenate(x) for x in (column, period, cell))
-    flow, safety, quantity = (x[t_of, c, local[at]].astype(float) for x in (batch.flow, batch.safety, batch.quantity))
+    flow, average, peak = (x[t_of, c, local[at]].astype(float) for x in (batch.flow, batch.average, batch.peak))
     first = t_of == 0
-    held = summed(at[first], (safety + quantity / 2.0)[first], len(local))
+    held = summed(at[first], average[first], len(local))
     return Columns(
         sku=skus,
         path=np.packbits(family.sets[path], axis=2),
         cost=cost.sum(axis=1),
         period_cost=cost,
         purchases=pricing.purchases(instance, skus, held),
+        changed=_changed(instance, family, skus, path),
         by_lane=_by_lane(instance, family, skus, path, lanes_matter),
         column=at,
         period=t_of,
         node=family.cells.node[c],
         stocked=family.cells.stocked[c].astype(float),
         flow=flow,
-        safety=safety,
-        quantity=quantity,
+        average=average,
+        peak=peak,
     )
 
 
@@ -108,6 +110,12 @@ def _changes(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floa
     if instance.in_force is not None:
         cost[:, 0] = added[:, 0] * instance.change_cost_in + (instance.leaving[skus] * ~sets[:, 0]).sum(axis=1)
     return cost
+
+
+def _changed(instance: Instance, family: Family, skus: Ints, path: Ints) -> Floats:
+    if instance.in_force is None:
+        return np.zeros((len(skus), len(instance.nodes)))
+    return (family.sets[path[:, 0]] != instance.in_force[skus]).astype(float)
 
 
 def _by_lane(instance: Instance, family: Family, skus: Ints, path: Ints, lanes_matter: bool) -> tuple[Ints, Floats]:
@@ -219,11 +227,10 @@ class Rows:
     def _entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
         case = self.instance
         k, n, t = columns.sku[columns.column], columns.node, columns.period
-        average = columns.safety + columns.quantity / 2.0
         uses = {
-            "volume_m3": case.volume_m3[k] * (columns.safety + columns.quantity),
-            "value": case.unit_cost[k] * average,
-            "units": average,
+            "volume_m3": case.volume_m3[k] * columns.peak,
+            "value": case.unit_cost[k] * columns.average,
+            "units": columns.average,
             "units_per_day": columns.flow,
             "skus": columns.stocked,
         }
@@ -250,7 +257,7 @@ class Rows:
             yield row, columns.column, columns.stocked
 
     def _whole_entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
-        """Limits on cost and on purchases."""
+        """Limits on cost, on purchases and on changes."""
         every = np.arange(len(columns))
         for i, limit in enumerate(self.instance.limits):
             row = int(self.limit[i].max(initial=-1))
@@ -259,6 +266,8 @@ class Rows:
                 yield counted, every, columns.period_cost[:, limit.periods].sum(axis=1)
             elif limit.measure == "purchases":
                 yield counted, every, columns.purchases
+            elif limit.measure == "changes":
+                yield counted, every, columns.changed @ limit.nodes.astype(float)
 
     def _lane_entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
         case = self.instance

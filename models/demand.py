@@ -15,8 +15,9 @@ import numpy as np
 from .instance import Bools, Floats, Ints
 from .levels import levels
 from .season import season_over, seasons, week_over, weekdays
-from .series import weekly
+from .series import Outages, weekly
 from .shares import drifting_shares
+from .uplift import with_uplifts
 
 LEAST_FACTOR = 0.1  # history under a campaign is divided by no less than this
 
@@ -61,8 +62,9 @@ class Horizon:
 class Campaign:
     """One row of the Campaigns sheet, its filters turned into masks.
 
-    ``uplift`` is the multiple of the normal rate while it runs: 1.5 means one and a half times. Campaigns that run at
-    once add their excess: 1.5 and 1.2 make 1.7. ``extra_units`` is the total over its SKUs, regions and days.
+    ``uplift`` is the multiple of the normal rate while it runs: 1.5 means one and a half times, nan what history shows
+    (:func:`models.uplift.with_uplifts`). Campaigns that run at once add their excess: 1.5 and 1.2 make 1.7.
+    ``extra_units`` is the total over its SKUs, regions and days. ``group`` is the number of its name, -1 = alone.
     """
 
     skus: Bools  # (K,)
@@ -71,6 +73,7 @@ class Campaign:
     last: int
     uplift: float = 1.0
     extra_units: float = 0.0
+    group: int = -1
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,12 @@ def estimate(
     regions: int,
     campaigns: Sequence[Campaign] = (),
     reached: Bools | None = None,
+    out: Outages | None = None,
 ) -> DemandRates:
     """Forecast demand for every SKU, ``regions`` regions and every period of the horizon.
 
     ``reached`` (K,R): regions a SKU can be delivered to; in others only its own orders count, none are inferred.
+    ``out``: days without stock, on which no sale is no sign of no demand.
     Lines outside ``span`` are not used. The variance rate is ``v = phi mu`` in every region, so that regions pool.
     Raises ValueError when a quantity is negative or not finite.
     """
@@ -109,20 +114,21 @@ def estimate(
     history = _within(history, span)
     skus = catalogue.launch.size
     count = int(catalogue.category.max(initial=-1)) + 1
+    week = weekdays(history.day, history.quantity, span.since, span.until)
+    campaigns = with_uplifts(campaigns, history, span, week)
     usual = usual_quantity(history, campaigns)
     index = seasons(catalogue.category[history.sku], count, history.day, usual, span.since, span.until)
-    series = weekly(history.sku, history.day, usual, catalogue.launch, catalogue.end, span.since, span.until)
+    series = weekly(history.sku, history.day, usual, catalogue.launch, catalogue.end, span.since, span.until, out)
     row = np.where(catalogue.category < 0, count, catalogue.category)
-    weeks = series.units.shape[0]
-    begin = span.until - 7 * (weeks - np.arange(weeks)) + 1
-    series = replace(series, units=series.units / season_over(index, begin, np.full(weeks, 7))[row].T)
+    begin = span.until + 1 - 7 * np.arange(series.units.shape[0], 0, -1)
+    series = replace(series, units=series.units / season_over(index, begin, np.full(begin.size, 7))[row].T)
     size = order_size_dispersion(history, skus)
-    ahead = int(horizon.days.sum())
-    found = levels(series, catalogue.category, count, size, ~np.isnan(catalogue.launch), ahead)
+    launched = ~np.isnan(catalogue.launch)
+    found = levels(series, catalogue.category, count, size, launched, int(horizon.days.sum()))
     shape = (skus, regions)
     share = drifting_shares(history.sku, history.region, history.day, usual, catalogue.category, shape, count, reached)
-    week = week_over(weekdays(history.day, usual, span.since, span.until), horizon.first, horizon.days)
-    rate = found.per_day[:, None] * season_over(index, horizon.first, horizon.days)[row] * week
+    rate = found.per_day[:, None] * season_over(index, horizon.first, horizon.days)[row]
+    rate = rate * week_over(week, horizon.first, horizon.days)
     mean = project(rate, share, catalogue, horizon, campaigns)
     return DemandRates(
         mean=mean,

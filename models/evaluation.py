@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import routing
-from .instance import TEMPERATURES, Bools, Floats, Instance, Ints, LimitRow, summed
+from .instance import FIRST_PERIOD, TEMPERATURES, Bools, Floats, Instance, Ints, LimitRow, summed
 from .inventory import StockPolicy, stock_policy
 
 COST_TERMS = (
@@ -28,7 +28,7 @@ class Evaluation:
     variance: Floats  # (K,N,T) V, units^2/day
     lead_time: Floats  # (K,N,T) L, days, of stocking nodes
     lead_time_sd: Floats  # (K,N,T) days
-    lead_time_demand: Floats  # (K,N,T) m, units
+    lead_time_demand: Floats  # (K,N,T) reorder point less safety stock, units
     safety_stock: Floats  # (K,N,T) units
     reorder_point: Floats  # (K,N,T) units
     order_quantity: Floats  # (K,N,T) units
@@ -47,7 +47,7 @@ class Evaluation:
     parcels: Floats  # (T,) parcels/day
     late_parcels: Floats  # (T,) parcels/day
     limit_use: (
-        Floats  # (number of limits, T); `cost` and `purchases`: the total stands in the first masked period, else nan
+        Floats  # (number of limits, T); of what holds once the total stands in its first period, else nan
     )
     total: float  # money over the horizon
 
@@ -230,12 +230,11 @@ def _lane_costs(instance: Instance, primary: Ints, backup: Ints) -> dict[str, Fl
 def _node_sku_costs(instance: Instance, stocked: Bools, flow: Floats, policy: StockPolicy) -> dict[str, Floats]:
     days, months = instance.days[None, None, :], instance.months[None, None, :]
     inbound = instance.inbound_per_unit + instance.weight_kg[:, None] * instance.inbound_per_kg
-    orders = np.divide(flow, policy.quantity, out=np.zeros_like(flow), where=policy.quantity > 0)
     cost = instance.unit_cost[:, None, None]
     volume = instance.volume_m3[:, None, None]
     return {
         "inbound": days * flow * inbound[:, :, None],
-        "ordering": days * orders * instance.order_cost[:, :, None],
+        "ordering": days * policy.orders_per_day * instance.order_cost[:, :, None],
         "handling": days * flow * instance.handling_cost[None, :, None],
         "capital": days / 365.0 * instance.holding_rate * cost * policy.average,
         "storage": months * instance.storage_cost[None, :, None] * volume * policy.average,
@@ -314,7 +313,7 @@ class _Use:
         """(T,) use of a limit's measure; nan outside its periods."""
         per_period = getattr(self, f"_{limit.measure}")(limit)
         out = np.where(limit.periods, per_period, np.nan)
-        if limit.measure == "purchases":
+        if limit.measure in FIRST_PERIOD:
             out = np.full(len(out), np.nan)
             out[0] = per_period[0]
         elif limit.measure == "cost" and limit.periods.any():
@@ -355,6 +354,11 @@ class _Use:
     def _on_time_share(self, limit: LimitRow) -> Floats:
         parcels, late = self.parcels(limit.skus, limit.regions)
         return 1.0 - np.divide(late, parcels, out=np.zeros_like(late), where=parcels > 0)
+
+    def _changes(self, limit: LimitRow) -> Floats:
+        before = self.instance.in_force
+        changed = np.zeros(self.stocked.shape[:2]) if before is None else self.stocked[:, :, 0] != before
+        return np.full(self.stocked.shape[2], float(changed[limit.skus][:, limit.nodes].sum()))
 
     def _purchases(self, limit: LimitRow) -> Floats:
         case = self.instance

@@ -22,6 +22,7 @@ from .columns import Rows
 from .evaluation import Evaluation, evaluate
 from .instance import TEMPERATURES, Bools, Floats, Instance, Ints
 from .network import build, compile_model
+from .patterns import Family
 from .pricing import Prices
 from .scarce import Bill, Scarce, bill, rent_of, scaled, use
 
@@ -31,7 +32,7 @@ OF_SKUS = (
     "allowed", "feeder", "lead_time", "lead_time_sd", "inbound_per_unit", "inbound_per_kg", "order_cost", "moq",
     "in_force", "on_hand", "on_order", "clearing",
 )  # fmt: skip
-CLOSE = 1e-6  # relative width at which the search for a turning point ends
+CLOSE = 1e-5  # relative width at which the search for a turning point ends
 RUNGS = (0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.0)  # shares of a rent at which every SKU is priced again
 
 
@@ -61,11 +62,15 @@ class Question:
     is_open: Bools  # (N,T)
     node: int
     periods: Bools  # (T,) asked about
+    family: Family | None = None  # its sets, where they are known already
+    known: Batch | None = None  # the same, evaluated for this very instance
 
     @cached_property
     def batch(self) -> Batch:
         """Every set of the SKU, evaluated."""
-        family = next(iter(patterns.families(self.instance)))
+        if self.known is not None:
+            return self.known
+        family = next(iter(patterns.families(self.instance))) if self.family is None else self.family
         return evaluate_batch(self.instance, family, np.zeros(1, dtype=np.int64))
 
     def best(self) -> Choice | None:
@@ -158,13 +163,39 @@ def turning(difference: Callable[[float], float], values: Sequence[float]) -> fl
     now = difference(values[0])
     if not np.isfinite(now):
         return None
+    before = now
     for near, far in pairwise(values):
-        if _turned(now, difference(far)):
-            while abs(far - near) > CLOSE * max(abs(far), CLOSE):
-                middle = (near + far) / 2.0
-                near, far = (near, middle) if _turned(now, difference(middle)) else (middle, far)
-            return far
+        after = difference(far)
+        if _turned(now, after):
+            return _narrowed(difference, now, (near, before), (far, after))
+        before = after
     return None
+
+
+Point = tuple[float, float]  # a value, and the difference there
+
+
+def _narrowed(difference: Callable[[float], float], now: float, near: Point, far: Point) -> float:
+    """The turn between two points: beside the root of a straight line through them, then the middle, and again."""
+    while _apart(near[0], far[0]):
+        for value in (*_beside_root(near, far), (near[0] + far[0]) / 2.0):
+            if min(near[0], far[0]) < value < max(near[0], far[0]) and _apart(near[0], far[0]):
+                point = value, difference(value)
+                near, far = (near, point) if _turned(now, point[1]) else (point, far)
+    return far[0]
+
+
+def _apart(near: float, far: float) -> bool:
+    return abs(far - near) > CLOSE * max(abs(far), CLOSE)
+
+
+def _beside_root(near: Point, far: Point) -> tuple[float, ...]:
+    rise = far[1] - near[1]
+    if not np.isfinite(rise) or rise == 0.0:
+        return ()
+    root = near[0] - near[1] * (far[0] - near[0]) / rise
+    step = 0.4 * CLOSE * max(abs(root), CLOSE) * float(np.sign(far[0] - near[0]))
+    return root + step, root - step
 
 
 def _turned(now: float, then: float) -> bool:
@@ -175,28 +206,33 @@ def with_demand(question: Question, factor: float, regions: Bools) -> Question:
     """The question with the SKU's demand in some regions (R,) multiplied; the variance grows with the mean."""
     case = question.instance
     times = np.where(regions, factor, 1.0)[None, :, None]
-    return replace(question, instance=replace(case, mean=case.mean * times, variance=case.variance * times))
+    return _evaluated_anew(question, replace(case, mean=case.mean * times, variance=case.variance * times))
+
+
+def _evaluated_anew(question: Question, instance: Instance) -> Question:
+    """The question for figures that leave sets and routes as they are."""
+    return replace(question, instance=instance, family=question.batch.family, known=None)
 
 
 def with_rent(question: Question, rent: Floats) -> Question:
     """The question with another rent (T,) of the node's room for the SKU."""
     room = question.prices.room.copy()
     room[question.node, question.instance.temperature[0]] = rent
-    return replace(question, prices=replace(question.prices, room=room))
+    return replace(question, prices=replace(question.prices, room=room), known=question.batch)
 
 
 def with_cost(question: Question, name: str, value: float) -> Question:
     """The question with another cost of the node: handling_cost, storage_cost or stocking_cost."""
     values = getattr(question.instance, name).copy()
     values[question.node] = value
-    return replace(question, instance=replace(question.instance, **{name: values}))
+    return _evaluated_anew(question, replace(question.instance, **{name: values}))
 
 
 def with_inbound(question: Question, value: float) -> Question:
     """The question with another inbound cost per unit into the node."""
     values = question.instance.inbound_per_unit.copy()
     values[0, question.node] = value
-    return replace(question, instance=replace(question.instance, inbound_per_unit=values))
+    return _evaluated_anew(question, replace(question.instance, inbound_per_unit=values))
 
 
 def with_shipping(question: Question, change: float) -> Question:
@@ -204,7 +240,7 @@ def with_shipping(question: Question, change: float) -> Question:
     case = question.instance
     own = case.lane_node == question.node
     cost = np.where(own, np.maximum(case.lane_parcel_cost + change, 0.0), case.lane_parcel_cost)
-    return replace(question, instance=replace(case, lane_parcel_cost=cost))
+    return replace(question, instance=replace(case, lane_parcel_cost=cost), family=None, known=None)
 
 
 @dataclass(frozen=True)

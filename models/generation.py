@@ -11,11 +11,11 @@ import numpy as np
 from .catalogue import Catalogue, Priced
 from .columns import Columns
 from .instance import Bools, Floats, Instance, Ints, summed
-from .master import Duals, Fixings, Master, closed_nodes, fix_openings
+from .master import Duals, Fixings, Master, SolverFailure, closed_nodes, fix_openings
 from .network_bound import NetworkBound
 from .outcome import Relief
 from .pricing import Prices
-from .problem import Problem
+from .problem import Problem, cost_most
 from .relief import named_relief
 from .separation import shared_links, single_links
 
@@ -23,7 +23,8 @@ PATIENCE = 3  # rounds of central rents without a better bound before the master
 CENTRAL_ABOVE = 150  # SKUs beyond which rents come from the centre of the master's optimal face: far fewer rounds
 SMOOTHING = 0.6  # share of the best bound's rents in those that groups of SKUs are priced at next
 SETTLED = 0.3  # share of the tolerance: once a round gains the bound less, links over groups are not looked for
-SLACK_STEPS = 4  # times the price of slack is raised before the case is shown to be infeasible
+SLACK_STEPS = 9  # times the price of slack is raised, unless the bound passes all that a plan could cost before
+SURE_STEPS = 4  # of these the solver must be able to take
 SEPARATE_BELOW = 5e-3  # opening links are looked for once master and bound are this close
 
 
@@ -82,6 +83,8 @@ class Generation:
         self.closed: Bools | None = None  # (N,T) nodes kept closed by a branch
         self.rent: Floats = np.zeros(len(problem.rows))
         self.link_rent: Floats = np.zeros(0)
+        self.base_price: Floats = np.zeros(len(problem.rows))
+        self.slack_price = self.base_price
         self.master = Master(
             self.instance,
             problem.compiled,
@@ -185,14 +188,26 @@ class Generation:
         self.base_price = self.slack_price = 10.0 * self.whole / self.scale
 
     def _drive_out_slack(self, tolerance: float) -> None:
-        """Raise the price of slack until none is used, or the case is shown to lack room."""
-        for _ in range(SLACK_STEPS):
-            if not (self._slack() > 1e-7 * self.scale).any():
+        """Raise the price of slack until none is used, or the case is shown to lack room.
+
+        It lacks room where the bound passes all that a plan could cost, or where prices get too high to be told apart.
+        """
+        slack = self._slack()
+        for step in range(SLACK_STEPS):
+            if not (slack > 1e-7 * self.scale).any():
                 return
+            if self.bound > cost_most(self.problem) * (1.0 + 1e-6):
+                break
             self.slack_price = self.slack_price * 10.0
             self.master.set_slack_price(self.slack_price, 100.0 * self.whole)
-            self._converge(tolerance)
-        relief = named_relief(self.instance, self.problem.rows, self._slack(), self.scale)
+            try:
+                self._converge(tolerance)
+            except SolverFailure:
+                if step < SURE_STEPS:
+                    raise
+                break
+            slack = self._slack()
+        relief = named_relief(self.instance, self.problem.rows, slack, self.scale)
         if relief:
             raise Infeasible(relief)
 

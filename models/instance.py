@@ -17,8 +17,11 @@ Bools = NDArray[np.bool_]
 
 TEMPERATURES = ("ambient", "chilled", "frozen")
 MEASURES = (
-    "value", "volume_m3", "units", "units_per_day", "skus", "nodes", "cost", "on_time_share", "purchases",
+    "value", "volume_m3", "units", "units_per_day", "skus", "nodes", "cost", "on_time_share", "purchases", "changes",
 )  # fmt: skip
+
+
+FIRST_PERIOD = ("purchases", "changes")  # measures of the first period only
 
 
 def summed(cell: Ints, values: Floats, size: int) -> Floats:
@@ -129,6 +132,13 @@ class Instance:
     start: Bools | None = None  # (K,N,T) placement a search begins with, and keeps as far as the asked gap allows
     keep_gap: float = 0.0  # the start is kept whole up to this gap, too
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
+
+    @property
+    def turns(self) -> Floats:
+        """(K,N) 1 where stocking the SKU in the first period is a change, -1 where not stocking it is; 0 if unknown."""
+        if self.in_force is None:
+            return np.zeros(self.feeder.shape)
+        return np.where(self.in_force, -1.0, 1.0)
 
     @property
     def leaving(self) -> Floats:

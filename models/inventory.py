@@ -24,36 +24,87 @@ BLOCK = 131_072  # cells worked on at once: few enough for the processor's cache
 class StockPolicy(NamedTuple):
     """What section 6 says of each cell; every field has the broadcast shape of the arguments."""
 
-    quantity: Floats  # Q, units
+    quantity: Floats  # Q, units between reorder point and order-up-to level
     reorder_point: Floats  # r, units
-    safety_stock: Floats  # SS, units
-    average: Floats  # SS + Q/2, units
-    peak: Floats  # SS + Q, units
-    lead_time_demand: Floats  # m, units
+    safety_stock: Floats  # SS, units expected on the shelf when a delivery arrives
+    average: Floats  # units on the shelf, mean over time
+    peak: Floats  # units expected on the shelf after a delivery
+    lead_time_demand: Floats  # r - SS, units expected to be sold from reorder point to delivery
+    orders_per_day: Floats
+    short_per_day: Floats  # units/day asked for in vain
     spoiled_per_day: Floats  # units/day
 
 
 def lead_time_demand(
+    flow: ArrayLike, variance: ArrayLike, lead_time: ArrayLike, lead_time_sd: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Mean (units) and variance (units^2) of the demand during the lead time: L F and L V + (sd_L F)^2.
+
+    Silver, Pyke & Thomas, chapter 7. Dell's, of Chopra & Meindl (Supply Chain Management): 2,500 units a day with sd
+    500 and a lead time of 7 days with sd 7 give an sd of 17,550 units.
+
+    >>> mean, s2 = lead_time_demand(2500.0, 500.0**2, 7.0, 7.0)
+    >>> float(mean), round(float(s2) ** 0.5)
+    (17500.0, 17550)
+    """
+    F, V, lead, sd = _arrays(flow, variance, lead_time, lead_time_sd)
+    return lead * F, lead * V + (sd * F) ** 2
+
+
+def undershoot(flow: ArrayLike, variance: ArrayLike, review_days: ArrayLike) -> tuple[Floats, Floats]:
+    """Mean u (units) and variance (units^2) of U, how far the position is below the reorder point at the review.
+
+    P(U = j) = P(D > j) / E[D] with D the demand between two reviews (renewal theory: Tijms, A First Course in
+    Stochastic Models, 2003, ch. 8): E[U] = E[D (D - 1)] / 2 E[D], E[U (U - 1)] = E[D (D - 1)(D - 2)] / 3 E[D]. D has
+    the mean G = R F, and V/F - 1 = d: E[U] = (G + d) / 2, E[U (U - 1)] = (G + d)(G + 2 d) / 3 for negative binomial and
+    Poisson demand, and for a constant one (d = -1): 21 units every review fall short by 0 to 20, each as likely.
+
+    >>> [float(value) for value in undershoot(3.0, 0.0, 7.0)]
+    [10.0, 36.666666666666686]
+    """
+    F, V, review = _arrays(flow, variance, review_days)
+    G = review * F
+    d = np.divide(V, F, out=np.ones(np.broadcast_shapes(V.shape, F.shape)), where=F > 0) - 1.0
+    first = np.maximum(G + d, 0.0)
+    mean = 0.5 * first
+    return mean, np.maximum(first * np.maximum(G + 2.0 * d, 0.0) / 3.0 + mean - mean * mean, 0.0)
+
+
+class Awaited(NamedTuple):
+    """Z, the demand from the reorder point until the delivery: undershoot and lead-time demand."""
+
+    mean: Floats  # m, units
+    variance: Floats  # s2, units^2; 0 where Z is a constant
+    wait: Floats  # u, units: the undershoot's mean
+
+
+def awaited_demand(
     flow: ArrayLike,
     variance: ArrayLike,
     lead_time: ArrayLike,
     lead_time_sd: ArrayLike,
     review_days: ArrayLike,
     level_error: ArrayLike,
-) -> tuple[Floats, Floats]:
-    """Mean m (units) and variance s2 (units^2) of the demand during the protection time P = lead time + review days.
+) -> Awaited:
+    """Z = U + lead-time demand of cells with flow, over order cycles, of which a higher level has more.
 
-    m = P F, s2 = P V + (sd_L F)^2 + (eps m)^2 (Silver, Pyke & Thomas, chapter 7). Dell's, of Chopra & Meindl (Supply
-    Chain Management): 2,500 units a day with sd 500 and a lead time of 7 days with sd 7 give an sd of 17,550 units.
+    Where the level is uncertain by the share eps, a unit asked for meets a level eps^2 higher than the mean: with
+    g = (L + R/2) F the mean has eps^2 g and the variance (eps g)^2 (1 + eps^2) of it (the size-biased gamma level).
 
-    >>> mean, s2 = lead_time_demand(2500.0, 500.0**2, 7.0, 7.0, 0.0, 0.0)
-    >>> float(mean), round(float(s2) ** 0.5)
-    (17500.0, 17550)
+    Without any spread (constant demand, lead time and level) U is the most it can be, G.
+
+    >>> [float(value) for value in awaited_demand(2.0, 0.0, 5.0, 0.0, 7.0, 0.0)]
+    [24.0, 0.0, 14.0]
     """
     F, V, lead, sd, review, error = _arrays(flow, variance, lead_time, lead_time_sd, review_days, level_error)
-    P = lead + review
-    m = P * F
-    return m, P * V + (sd * F) ** 2 + (error * m) ** 2
+    mean, s2 = lead_time_demand(F, V, lead, sd)
+    wait, spread = undershoot(F, V, review)
+    at_risk = (lead + 0.5 * review) * F
+    unsure = (error * at_risk) ** 2
+    constant = is_constant((lead + review) * F, s2 + review * V + unsure)
+    wait = np.where(constant, review * F, wait)
+    more = np.where(constant, 0.0, error * error * at_risk)
+    return Awaited(mean + wait + more, np.where(constant, 0.0, s2 + spread + unsure + more * more), wait)
 
 
 def order_quantity(
@@ -86,22 +137,61 @@ def order_quantity(
 
 
 def reorder_point(
-    mean: ArrayLike, variance: ArrayLike, quantity: ArrayLike, service_level: ArrayLike, fill: ArrayLike
+    mean: ArrayLike,
+    variance: ArrayLike,
+    wait: ArrayLike,
+    lift: ArrayLike,
+    service_level: ArrayLike,
+    fill: ArrayLike,
 ) -> Floats:
-    """Reorder point r, units: the smallest at or above the mean that keeps the service promised.
+    """Reorder point r, units: the smallest integer >= 0 that keeps the service promised.
 
-    mean and variance of lead-time demand (units, units^2), quantity Q (units), service_level in (0, 1), fill True for
-    fill rate (E[(X - r)+] <= (1 - service) Q) and False for cycle service (P(X <= r) >= service). The demand X is a
-    constant, negative binomial (Poisson where s2 <= m) up to a mean of 20 units, gamma above; only a constant's reorder
-    point need not be an integer. Burgin's gamma fill rate (Silver, Pyke & Thomas, ch. 6): 189.52 before rounding up.
+    mean, variance and wait of `awaited_demand` (units, units^2, units), lift B (units), service_level in (0, 1), fill
+    True for the fill rate with lost sales, q / (q + E[(Z - r)+]) >= service with q = B + min(u, r) the mean order
+    (Silver, Pyke & Thomas, ch. 6), and False for cycle service, P(Z <= r) >= service. Z is a constant (r is its mean,
+    whole or not), negative binomial (Poisson where s2 <= m) up to a mean of 20 units, gamma above.
 
-    >>> float(reorder_point(100.0, 50.0**2, 200.0, 0.99, True))
+    Burgin's gamma fill rate (Silver, Pyke & Thomas, ch. 6): back-orders allow (1 - 0.99) 200 units short, which is the
+    service 0.990099 of lost sales, and need 189.52 units.
+
+    >>> float(reorder_point(100.0, 50.0**2, 0.0, 200.0, 1 / 1.01, True))
     190.0
     """
-    arrays = np.broadcast_arrays(mean, variance, quantity, service_level, fill)
-    m, s2, q, service = (np.asarray(value, dtype=float).ravel() for value in arrays[:4])
-    point = smallest_reorder_point(m, s2, q, service, np.asarray(arrays[4], dtype=bool).ravel())
-    return point.reshape(arrays[0].shape)
+    arrays = np.broadcast_arrays(mean, variance, wait, lift, service_level, fill)
+    m, s2, u, q, service = (np.asarray(value, dtype=float).ravel() for value in arrays[:5])
+    found = smallest_reorder_point(m, s2, u, q, service, np.asarray(arrays[5], dtype=bool).ravel())
+    return found.point.reshape(arrays[0].shape)
+
+
+def average_stock(
+    point: ArrayLike,
+    lift: ArrayLike,
+    wait: ArrayLike,
+    short: ArrayLike,
+    flow: ArrayLike,
+    lead_time: ArrayLike,
+    review_days: ArrayLike,
+) -> Floats:
+    """Mean stock on the shelf, units: the position less what is on its way (Little's law).
+
+    An order lifts the position by B (`lift`) above r: after a review it is r + B with the weight u / (B + u), else any
+    of r + 1 .. r + B alike, mean Y. Of the demand the share f = q / (q + e) is served, so f F (L + R/2) units are on
+    their way or sold before the next review. Where the shelf is empty although an order is on its way, which loses
+    e - max(0, u - r) a cycle, the position is no less than this order, q = B + min(u, r).
+
+    Without waiting and shortage it is B/2 + 1/2 above r - L F (Hadley & Whitin, 1963, ch. 4):
+
+    >>> float(average_stock(5.0, 10.0, 0.0, 0.0, 0.5, 4.0, 0.0))
+    8.5
+    """
+    r, B, u, e, F, lead, review = _arrays(point, lift, wait, short, flow, lead_time, review_days)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        order = B + np.minimum(u, r)
+        served = order / (order + e)
+        ordered = (e - np.maximum(u - r, 0.0)) / (order + e)
+        position = r + 0.5 * B * (B + 1.0 + 2.0 * u) / (B + u)
+    empty = np.maximum(order - position, 0.0)
+    return np.where(B > 0, position + ordered * empty - served * F * (lead + 0.5 * review), 0.0)
 
 
 def spoiled_per_cycle(
@@ -112,9 +202,11 @@ def spoiled_per_cycle(
     level_error: ArrayLike,
     shelf_life_days: ArrayLike,
 ) -> Floats:
-    """Units expected to spoil in one order cycle: what is left of SS + Q after the shelf life, but at most Q.
+    """Units expected to spoil in one order cycle: what is left of the peak after the shelf life, but at most an order.
 
-    peak = SS + Q and quantity in units, flow in units/day, variance in units^2/day; shelf life in days, inf = keeps.
+    peak and quantity (the mean order) in units, flow in units/day, variance in units^2/day; shelf life in days, inf:
+    keeps.
+
     Demand in s days has mean s F and variance s V + (eps s F)^2, gamma. One unit a day with variance 1, ten units, ten
     days: E[(10 - X)+] of a gamma variable of shape 10 and scale 1 is 10^11 e^-10 / 10!.
 
@@ -156,9 +248,9 @@ def stock_policy(
     A cell without flow gets zeros. Results are finite; the shelf life may be infinite, and the cover too where the
     economic quantity is finite.
 
-    >>> policy = stock_policy([0.0, 2.0], 4.0, 3.0, 0.0, 1.0, 0.0, 25.0, 1.0, 1.0, 12.0, 90.0, np.inf, 0.95, True)
-    >>> [float(value) for value in policy.lead_time_demand], [float(value) for value in policy.quantity]
-    ([0.0, 8.0], [0.0, 180.0])
+    >>> policy = stock_policy([0.0, 2.0], 4.0, 3.0, 0.0, 7.0, 0.0, 25.0, 1.0, 1.0, 12.0, 30.0, np.inf, 0.98, True)
+    >>> [float(value) for value in policy.quantity], [float(value) for value in policy.reorder_point]
+    ([0.0, 60.0], [0.0, 17.0])
     """
     arguments = (
         flow, variance, lead_time, lead_time_sd, review_days, level_error, order_cost, holding_cost, moq, pack_size,
@@ -205,13 +297,20 @@ def _policy_of(cells: list[Floats]) -> StockPolicy:
         service,
         fill,
     ) = cells
-    mean, s2 = lead_time_demand(flow, variance, lead_time, lead_time_sd, review, error)
     quantity = order_quantity(flow, order_cost, holding, moq, pack, review, cover, life)
-    point = smallest_reorder_point(mean, s2, quantity, service, fill > 0)
-    safety = np.maximum(point - mean, 0.0)
-    peak = safety + quantity
-    spoiled = spoiled_per_cycle(peak, quantity, flow, variance, error, life) * (flow / quantity)
-    return StockPolicy(quantity, point, safety, safety + 0.5 * quantity, peak, mean, spoiled)
+    lift = quantity + 0.5 * np.maximum(pack - 1.0, 0.0)
+    awaited = awaited_demand(flow, variance, lead_time, lead_time_sd, review, error)
+    wait = awaited.wait
+    point, short = smallest_reorder_point(*awaited, lift, service, fill > 0)
+    constant = awaited.variance == 0
+    safety = np.where(constant, 0.0, np.clip(point - awaited.mean + short, 0.0, point))
+    order = np.where(constant, quantity, lift + np.minimum(wait, point))
+    cycles = flow / (order + short)
+    average = average_stock(point, lift, wait, short, flow, lead_time, review)
+    average = np.where(constant, 0.5 * order, average)
+    peak = np.maximum(safety + order, average)
+    spoiled = spoiled_per_cycle(peak, order, flow, variance, error, life) * cycles
+    return StockPolicy(quantity, point, safety, average, peak, point - safety, cycles, short * cycles, spoiled)
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:

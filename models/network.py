@@ -17,7 +17,7 @@ from pyomo.common.errors import InfeasibleConstraintException
 from pyomo.core.expr.visitor import identify_variables
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from .instance import TEMPERATURES, Floats, Instance, Ints, LimitRow
+from .instance import FIRST_PERIOD, TEMPERATURES, Floats, Instance, Ints, LimitRow
 
 USAGE = ("volume", "value", "units", "units_per_day", "skus", "lane_parcels", "limit_use", "stocked")
 
@@ -90,11 +90,11 @@ def _variables(model: pyo.ConcreteModel, instance: Instance) -> None:
 
 
 def limit_rows(instance: Instance) -> list[tuple[int, int]]:
-    """(limit, period) of every limit row; a limit on cost or purchases has one row, in its first period."""
+    """(limit, period) of every limit row; a limit on cost, purchases or changes has one row, in its first period."""
     rows = []
     for i, limit in enumerate(instance.limits):
         periods = np.flatnonzero(limit.periods)
-        if limit.measure == "purchases":
+        if limit.measure in FIRST_PERIOD:
             periods = np.array([0])
         elif limit.measure == "cost":
             periods = periods[:1]

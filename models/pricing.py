@@ -32,10 +32,10 @@ def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
     """(S,B) cost of each set in period t plus the rents of all it uses."""
     family, skus = batch.family, batch.skus
     node = family.cells.node
-    per_safety, per_cycle, per_flow, per_stocked, per_used = rents(instance, batch, prices, t)
+    per_average, per_peak, per_flow, per_stocked, per_used = rents(instance, batch, prices, t)
     rent = (
-        per_safety.T[node] * batch.safety[t]
-        + per_cycle.T[node] * batch.quantity[t]
+        per_average.T[node] * batch.average[t]
+        + per_peak.T[node] * batch.peak[t]
         + per_flow.T[node] * batch.flow[t]
         + per_stocked.T[node] * family.cells.stocked[:, None]
     )
@@ -50,6 +50,8 @@ def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
         by_set = np.where(family.primary >= 0, by_lane[family.primary], 0.0)
         total += by_set @ (instance.mean[skus, :, t] * factor[:, None]).T
     total += _purchase_rent(instance, batch, prices, t)
+    if t == 0 and instance.in_force is not None:
+        total += (change_rents(instance, skus, prices) * instance.in_force[skus]).sum(axis=1)
     return total
 
 
@@ -66,7 +68,7 @@ Rents = tuple[Floats, Floats, Floats, Floats, Floats | None]
 
 
 def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
-    """Rents (B,N) per unit of safety stock, order quantity, flow, stocking and use, all measures folded in."""
+    """Rents (B,N) per unit of average stock, peak stock, flow, stocking and use, all measures folded in."""
     skus = batch.skus
     shape = (len(skus), len(instance.nodes))
     room = prices.room[:, instance.temperature[skus], t].T
@@ -80,13 +82,24 @@ def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
     for i, limit in enumerate(instance.limits):
         if limit.measure in by_measure and limit.regions is None and prices.limits[i, t] != 0.0:
             by_measure[limit.measure] += prices.limits[i, t] * np.outer(limit.skus[skus], limit.nodes)
+    if t == 0:
+        by_measure["skus"] += change_rents(instance, skus, prices) * instance.turns[skus]
     volume = by_measure["volume_m3"] * instance.volume_m3[skus, None]
     stock = by_measure["value"] * instance.unit_cost[skus, None] + by_measure["units"]
     slots = by_measure["skus"]
     if prices.stocked is not None:
         slots = slots + prices.stocked[skus, :, t]
     used = None if prices.used is None else prices.used[skus, :, t]
-    return volume + stock, volume + stock / 2.0, by_measure["units_per_day"], slots, used
+    return stock, volume, by_measure["units_per_day"], slots, used
+
+
+def change_rents(instance: Instance, skus: Ints, prices: Prices) -> Floats:
+    """(B,N) rent on a placement that is not as it was before the first period."""
+    total = np.zeros((len(skus), len(instance.nodes)))
+    for i, limit in enumerate(instance.limits):
+        if limit.measure == "changes":
+            total += prices.limits[i, 0] * np.outer(limit.skus[skus], limit.nodes)
+    return total
 
 
 def regional_rents(instance: Instance, skus: Ints, prices: Prices, t: int) -> Iterator[tuple[Floats, Floats]]:
@@ -121,7 +134,7 @@ def _purchase_rent(instance: Instance, batch: Batch, prices: Prices, t: int) -> 
             rent = rent + prices.limits[i, 0] * limit.skus[batch.skus]
     if not rent.any():
         return 0.0
-    average = over_sets(batch.family, batch.safety[0] + batch.quantity[0] / 2.0)
+    average = over_sets(batch.family, batch.average[0])
     return rent * purchases(instance, batch.skus, average)
 
 

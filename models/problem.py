@@ -55,20 +55,50 @@ def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
     return np.where(regional, shipped / rows.unit, most) * (1.0 + 1e-9)
 
 
+def cost_most(problem: Problem) -> float:
+    """No plan costs more: every SKU its dearest sets and changes, every node open, every soft limit missed whole.
+
+    Infinite where a variable that costs money has no end.
+    """
+    batches = problem.catalogue.batches
+    skus = sum(float(_extreme(problem.instance, batch).period_cost.sum()) for batch in batches)
+    return problem.fixed_cost + skus + _network_most(problem)
+
+
+def _network_most(problem: Problem) -> float:
+    """The most the network program alone could cost."""
+    instance, compiled, usage = problem.instance, problem.compiled, problem.rows.network_column
+    upper = compiled.upper.copy()
+    upper[usage] = np.minimum(upper[usage], problem.most)
+    for (name, index), column in compiled.column.items():
+        if name == "surge":
+            most = instance.surge_m3[instance.nodes.index(index[0])] / compiled.unit[column]
+            upper[column] = min(upper[column], most)
+    value, row = np.abs(compiled.value), np.repeat(np.arange(len(compiled.row_lower)), np.diff(compiled.start))
+    sides = [np.where(np.isfinite(side), np.abs(side), 0.0) for side in (compiled.row_lower, compiled.row_upper)]
+    finite = np.isfinite(upper[compiled.index])
+    reach = np.maximum(*sides) + summed(row[finite], (value * upper[compiled.index])[finite], len(compiled.row_lower))
+    for at in np.flatnonzero(~finite & (value > 0)):
+        if compiled.names[compiled.index[at]][0] == "excess":
+            upper[compiled.index[at]] = reach[row[at]] / value[at]
+    paid = compiled.cost > 0
+    return compiled.offset + float(compiled.cost[paid] @ upper[paid])
+
+
 def _extreme(instance: Instance, batch: Batch) -> Columns:
     """A column per SKU that uses, at every node and period, the most of any set."""
     cells, count = batch.family.cells, len(batch.skus)
     periods, nodes = len(instance.periods), len(instance.nodes)
-    flow, safety, quantity = (np.zeros((periods, nodes, count)) for _ in range(3))
+    flow, average, peak = (np.zeros((periods, nodes, count)) for _ in range(3))
     for n in np.unique(cells.node[:-1]):
         of = np.flatnonzero(cells.node[:-1] == n)
-        for out, values in ((flow, batch.flow), (safety, batch.safety), (quantity, batch.quantity)):
+        for out, values in ((flow, batch.flow), (average, batch.average), (peak, batch.peak)):
             out[:, n] = values[:, of].max(axis=1)
     t, n, column = (x.ravel() for x in np.indices(flow.shape))
     finite = np.where(np.isfinite(batch.cost), np.abs(batch.cost), 0.0).max(axis=1).T
     change = (instance.change_cost_in + instance.change_cost_out) * nodes
     change = change + instance.leaving[batch.skus].sum(axis=1)[:, None]
-    held = (safety[0] + quantity[0] / 2.0).sum(axis=0)
+    held = average[0].sum(axis=0)
     wanted = instance.days[0] * instance.mean[batch.skus, :, 0].sum(axis=1) + held
     return Columns(
         sku=batch.skus,
@@ -76,14 +106,15 @@ def _extreme(instance: Instance, batch: Batch) -> Columns:
         cost=finite.sum(axis=1),
         period_cost=finite + change,
         purchases=instance.unit_cost[batch.skus] * wanted,
+        changed=np.ones((count, nodes)),
         by_lane=(np.zeros((count, 0, periods), dtype=np.int64), np.zeros((count, 0, periods))),
         column=column,
         period=t,
         node=n,
         stocked=np.ones(len(t)),
         flow=flow.ravel(),
-        safety=safety.ravel(),
-        quantity=quantity.ravel(),
+        average=average.ravel(),
+        peak=peak.ravel(),
     )
 
 

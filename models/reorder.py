@@ -1,8 +1,8 @@
 """The reorder point of every cell: the smallest that keeps the service, found exactly and fast (section 6).
 
 Counted demand (negative binomial, Poisson) sums its probabilities from zero, all cells abreast, dropping those that are
-done. Gamma demand reads its standardised reorder point from a table of known error, which settles the integer of all
-but a few cells; these, and whatever lies outside the table, are settled by bisection on the exact formulas.
+done. Gamma demand reads its standardised reorder point from a table, and the exact formulas then confirm the integer;
+the few that are not confirmed, and whatever lies outside the table, are settled by bisection.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scipy import special
 
 from .distributions import (
     gamma_loss,
+    gamma_loss_and_tail,
     negative_binomial_loss,
     negative_binomial_survival,
     normal_loss,
@@ -23,14 +24,35 @@ from .distributions import (
 )
 from .instance import Bools, Floats, Ints
 
-DISCRETE_MEAN = 20.0  # units; up to here lead-time demand is counted, above it is a gamma variable
-WHOLE = 1e-9  # units; a mean no further than this above an integer is that integer, and above 20 is 20
+DISCRETE_MEAN = 20.0  # units; up to here the demand until delivery is counted, above it is a gamma variable
+WHOLE = 1e-9  # units; a mean no further than this above 20 is 20
 GAMMA_TOLERANCE = 1e-6  # units; a gamma reorder point this close above an integer is that integer
 TIE = 1e-12  # a target missed by no more than the rounding of sums is met
 NOTHING = 1e-100  # units; a mean up to here is none, and its reorder point is itself
 LONGEST_SUM = 192  # steps; counted demand with a reorder point beyond is bisected
 
-Shortfall = Callable[[Floats, Floats, Floats], Floats]  # (r, mean, variance) -> loss or tail probability
+
+class Goal(NamedTuple):
+    """What a reorder point r must meet: shortage (fill) or tail (cycle) at most `base + slope min(r, wait)`."""
+
+    base: Floats
+    slope: Floats
+    wait: Floats
+
+    def at(self, r: Floats) -> Floats:
+        """The most that reorder points may miss."""
+        return self.base + self.slope * np.minimum(r, self.wait)
+
+    def only(self, cells: Ints) -> Goal:
+        """Some of the cells."""
+        return Goal(*(values[cells] for values in self))
+
+
+class Found(NamedTuple):
+    """Reorder points and what they leave short."""
+
+    point: Floats  # r, units
+    short: Floats  # E[(Z - r)+], units
 
 
 def is_constant(mean: Floats, variance: Floats) -> Bools:
@@ -38,41 +60,49 @@ def is_constant(mean: Floats, variance: Floats) -> Bools:
     return variance <= 1e-12 * np.maximum(1.0, mean * mean)
 
 
-def smallest_reorder_point(mean: Floats, variance: Floats, quantity: Floats, service: Floats, fill: Bools) -> Floats:
-    """Reorder points r, units, of cells in one-dimensional arrays of equal length; see `inventory.reorder_point`."""
-    result = mean.copy()
-    target = (1.0 - service) * np.where(fill, quantity, 1.0)
+def smallest_reorder_point(
+    mean: Floats, variance: Floats, wait: Floats, lift: Floats, service: Floats, fill: Bools
+) -> Found:
+    """Reorder points of cells in one-dimensional arrays of equal length; see `inventory.reorder_point`."""
+    point, short = mean.copy(), np.zeros(mean.size)
+    missed = (1.0 - service) / np.where(fill, service, 1.0)
+    goal = Goal(missed * np.where(fill, lift, 1.0), np.where(fill, missed, 0.0), wait)
     random = ~is_constant(mean, variance) & (mean > NOTHING)
     counted = mean <= DISCRETE_MEAN + WHOLE
     for search, small in ((_counted, True), (_gamma, False)):
         for by_fill in (True, False):
             chosen = np.flatnonzero(random & (counted == small) & (fill == by_fill))
             if chosen.size:
-                result[chosen] = search(mean[chosen], variance[chosen], target[chosen], by_fill)
-    return result
+                found = search(mean[chosen], variance[chosen], goal.only(chosen), by_fill)
+                point[chosen], short[chosen] = found
+    return Found(point, short)
 
 
 # Counted demand ------------------------------------------------------------------------------------------------------
 
 
-def _counted(m: Floats, s2: Floats, target: Floats, fill: bool) -> Floats:
-    """Smallest integer r >= m with the negative binomial's (or Poisson's) loss or tail at most the target."""
-    steps, unsettled = _summed(m, s2, target, fill)
-    r = np.maximum(steps, np.ceil(m - WHOLE))
-    if unsettled.size:
-        shortfall = _counted_loss if fill else _counted_tail
-        mean, spread, aim = m[unsettled], np.maximum(s2, m)[unsettled], target[unsettled]
-        low = r[unsettled] - 1.0
-        r[unsettled] = _bisect(shortfall, low, _surely_met(mean, spread, aim, fill), mean, spread, aim)
-    return r
+def _counted(m: Floats, s2: Floats, goal: Goal, fill: bool) -> Found:
+    """Smallest integer r >= 0 at which the negative binomial (or Poisson) variable meets the goal."""
+    most = goal.base + goal.slope * goal.wait
+    r, short = _summed(m, s2, most, fill)
+    early = np.flatnonzero(r < goal.wait) if fill else np.zeros(0, dtype=np.int64)
+    if early.size:
+        r[early], short[early] = _summed(m[early], s2[early], goal.base[early], fill, goal.only(early))
+    late = np.flatnonzero(r >= LONGEST_SUM)
+    if late.size:
+        mean, spread = m[late], np.maximum(s2, m)[late]
+        r[late] = _bisect(_counted_short, r[late] - 1.0, goal.only(late), mean, spread, fill)
+        short[late] = _counted_short(r[late], mean, spread, True)
+    return Found(r, short)
 
 
-def _summed(m: Floats, s2: Floats, target: Floats, fill: bool) -> tuple[Floats, Ints]:
-    """Smallest integer >= 0 that meets the target, by summing from zero, and the cells not settled in LONGEST_SUM.
+def _summed(m: Floats, s2: Floats, aim: Floats, fill: bool, moving: Goal | None = None) -> Found:
+    """Smallest integer >= 0 that meets the aim, by summing from zero, with its shortage; LONGEST_SUM where none does.
 
-    P(X = j + 1) / P(X = j) = (m + j d) / ((j + 1) (1 + d)) with d = s2/m - 1, which is Poisson's ratio at d = 0.
+    P(X = j + 1) / P(X = j) = (m + j d) / ((j + 1) (1 + d)) with d = s2/m - 1, which is Poisson's ratio at d = 0. With
+    `moving` the aim rises by `slope` a unit up to `wait`.
     """
-    steps = np.zeros(m.size)
+    steps, short = np.zeros(m.size), np.zeros(m.size)
     cells = np.arange(m.size)
     count = np.zeros(m.size, dtype=np.uint8)
     excess = s2 / m - 1.0
@@ -80,39 +110,38 @@ def _summed(m: Floats, s2: Floats, target: Floats, fill: bool) -> tuple[Floats, 
     share = excess / (1.0 + excess)
     first = m / (1.0 + excess) - share
     mass = np.exp(-m * np.where(excess > 0, np.log1p(excess) / np.where(excess > 0, excess, 1.0), 1.0))
-    state = [mass, 1.0 - mass, m.copy(), share, first, target + TIE]
+    state = [mass, 1.0 - mass, m.copy(), share, first, aim + TIE]
+    state += [moving.slope, moving.wait] if moving else []
     spare = np.empty(m.size)
     for step in range(LONGEST_SUM):
-        mass, tail, loss, share, first, aim = state
+        mass, tail, loss, share, first, aim = state[:6]
         unmet = (loss if fill else tail) > aim
         count += unmet
         left = np.count_nonzero(unmet)
         if left == 0:
             break
         if left < 0.8 * unmet.size:
-            steps[cells] = count
+            steps[cells], short[cells] = count, loss
             keep = np.flatnonzero(unmet)
-            cells, count = cells[keep], count[keep]
+            cells, count, unmet = cells[keep], count[keep], unmet[keep]
             state = [values[keep] for values in state]
-            mass, tail, loss, share, first, aim = state
-        if fill:
-            loss -= tail
+            mass, tail, loss, share, first, aim = state[:6]
+        loss -= np.multiply(tail, unmet, out=spare[: tail.size])
+        if moving:
+            aim += state[6] * np.clip(state[7] - step, 0.0, 1.0)
         ratio = np.multiply(first, 1.0 / (step + 1.0), out=spare[: first.size])
         ratio += share
         mass *= ratio
         tail -= mass
-    steps[cells] = count
-    return steps, cells[count >= LONGEST_SUM]
+    steps[cells], short[cells] = count, loss
+    return Found(steps, np.maximum(short, 0.0))
 
 
-def _counted_loss(r: Floats, m: Floats, s2: Floats) -> Floats:
-    poisson = s2 <= m * (1.0 + 1e-9)
-    return np.where(poisson, poisson_loss(r, m), negative_binomial_loss(r, m, np.where(poisson, 2.0 * m, s2)))
-
-
-def _counted_tail(r: Floats, m: Floats, s2: Floats) -> Floats:
+def _counted_short(r: Floats, m: Floats, s2: Floats, fill: bool) -> Floats:
     poisson = s2 <= m * (1.0 + 1e-9)
     wide = np.where(poisson, 2.0 * m, s2)
+    if fill:
+        return np.where(poisson, poisson_loss(r, m), negative_binomial_loss(r, m, wide))
     return np.where(poisson, special.gammainc(r + 1.0, m), negative_binomial_survival(r, m, wide))
 
 
@@ -130,50 +159,73 @@ class _Table(NamedTuple):
 
 
 MOST_VARIATION, VARIATIONS = 2.0, 61
-LEAST_LOG_LOSS, MOST_LOG_LOSS = -16.2, -0.9  # w = log(target / sd); above it r = m, as no loss at m exceeds 0.3990 sd
-MOST_SCORE = 4.0  # w = normal score of the service; below 0 r = m, as no gamma median exceeds its mean
-TABLE_ERROR = 1e-5  # of k where k > -0.001: more than twice the largest found between the grid's points
+LEAST_AIM, MOST_AIM = -16.2, 6.0  # w = log(e^loss - 1), loss in sd: log loss where it is small, the loss where large
+MOST_SCORE = 4.0  # w = normal score of the service
 
 
-def _gamma(m: Floats, s2: Floats, target: Floats, fill: bool) -> Floats:
-    """Smallest integer not below (less the tolerance) the real r >= m with loss or tail at most the target."""
+def _gamma(m: Floats, s2: Floats, goal: Goal, fill: bool) -> Found:
+    """Smallest integer r >= 0 that meets the goal at r + GAMMA_TOLERANCE."""
+    start = _gamma_start(m, s2, goal, fill)
+    r = np.maximum(np.ceil(start - GAMMA_TOLERANCE), 0.0)
+    loss, tail = gamma_loss_and_tail(r + GAMMA_TOLERANCE, m, s2)
+    met = (loss if fill else tail) <= goal.at(r) + TIE
+    before = np.maximum(r - 1.0, 0.0)
+    doubtful = np.flatnonzero(met & (r > 0) & (~(loss + tail > goal.at(before) + TIE) | (not fill)))
+    least = np.ones(m.size, dtype=bool)
+    least[doubtful] = _gamma_short(before[doubtful], m[doubtful], s2[doubtful], fill) > goal.at(before)[doubtful] + TIE
+    wrong = np.flatnonzero(~(met & least))
+    if wrong.size:
+        low = np.where(met[wrong], -1.0, r[wrong])
+        r[wrong] = _bisect(_gamma_short, low, goal.only(wrong), m[wrong], s2[wrong], fill)
+        loss[wrong], tail[wrong] = gamma_loss_and_tail(r[wrong] + GAMMA_TOLERANCE, m[wrong], s2[wrong])
+    return Found(r, loss + GAMMA_TOLERANCE * tail)
+
+
+def _gamma_start(m: Floats, s2: Floats, goal: Goal, fill: bool) -> Floats:
+    """Close to the real r that meets the goal; rough outside the tables."""
     sd = np.sqrt(s2)
-    table = _fill_table() if fill else _cycle_table()
-    aim = np.log(target / sd) if fill else -special.ndtri(target)
-    variation = sd / m
-    inside = (variation <= MOST_VARIATION) & ((aim >= LEAST_LOG_LOSS) if fill else (aim <= MOST_SCORE))
-    k = _interpolated(table, variation, aim)
-    low = np.ceil(m + sd * np.maximum(k - TABLE_ERROR, 0.0) - GAMMA_TOLERANCE)
-    high = np.ceil(m + sd * np.maximum(k + TABLE_ERROR, 0.0) - GAMMA_TOLERANCE)
-    unsettled = np.flatnonzero(~inside | (high > low))
-    if unsettled.size:
-        m, s2, target, inside = m[unsettled], s2[unsettled], target[unsettled], inside[unsettled]
-        top = np.where(inside, high[unsettled], _surely_met(m, s2, target, fill))
-        bottom = np.where(inside, low[unsettled], np.ceil(m - GAMMA_TOLERANCE)) - 1.0
-        high[unsettled] = _bisect(_gamma_loss_above if fill else _gamma_tail_above, bottom, top, m, s2, target)
-    return high
+    if not fill:
+        return m + sd * _interpolated(_cycle_table(), sd / m, -special.ndtri(goal.base))
+    loss = goal.at(np.full(m.size, np.inf)) / sd
+    aim = np.where(loss < 30.0, np.log(np.expm1(np.minimum(loss, 30.0))), loss)
+    k = np.where(aim < MOST_AIM, _interpolated(_fill_table(), sd / m, aim), -loss)
+    start = m + sd * k
+    early = np.flatnonzero(start < goal.wait)
+    if early.size:
+        start[early] = _newton(start[early], m[early], s2[early], goal.only(early))
+    return start
 
 
-def _gamma_loss_above(r: Floats, m: Floats, s2: Floats) -> Floats:
-    return gamma_loss(r + GAMMA_TOLERANCE, m, s2)
+def _newton(r: Floats, m: Floats, s2: Floats, goal: Goal) -> Floats:
+    """Where the shortage meets an aim that rises with r: Newton's steps from below, as the shortage is convex."""
+    r = np.maximum(r, 0.0)
+    for _ in range(2):
+        loss, tail = gamma_loss_and_tail(r, m, s2)
+        rising = np.where(r < goal.wait, goal.slope, 0.0)
+        r = r + np.maximum(loss - goal.at(r), 0.0) / (tail + rising)
+    return r
 
 
-def _gamma_tail_above(r: Floats, m: Floats, s2: Floats) -> Floats:
-    return special.gammaincc(m * m / s2, (r + GAMMA_TOLERANCE) * (m / s2))
+def _gamma_short(r: Floats, m: Floats, s2: Floats, fill: bool) -> Floats:
+    if fill:
+        return gamma_loss(r + GAMMA_TOLERANCE, m, s2)
+    return np.asarray(special.gammaincc(m * m / s2, (r + GAMMA_TOLERANCE) * (m / s2)), dtype=float)
 
 
 @cache
 def _fill_table() -> _Table:
-    """k with E[(Z - k)+] = e^w, Z the standardised gamma variable."""
+    """k with E[(Z - k)+] = loss, Z the standardised gamma variable; k = -loss where r would lie below zero."""
     variation = np.linspace(0.0, MOST_VARIATION, VARIATIONS)
-    aim = np.linspace(LEAST_LOG_LOSS, MOST_LOG_LOSS, 161)
+    aim = np.linspace(LEAST_AIM, MOST_AIM, 223)
     c, w = (grid.ravel() for grid in np.meshgrid(np.maximum(variation, 1e-9), aim, indexing="ij"))
+    loss = np.logaddexp(w, 0.0)
     normal = c < 1e-6
-    low, high = np.where(normal, -1.0, -0.999 / np.maximum(c, 0.999)), np.full(c.size, 60.0)
+    low, high = -loss - 1.0, np.full(c.size, 60.0)
     for _ in range(50):
         k = 0.5 * (low + high)
-        gamma = gamma_loss(np.maximum(k + 1.0 / c, 0.0), 1.0 / c, np.ones(c.size))
-        unmet = np.where(normal, normal_loss(k), gamma) > np.exp(w)
+        level = k + 1.0 / c
+        gamma = gamma_loss(np.maximum(level, 0.0), 1.0 / c, np.ones(c.size)) + np.maximum(-level, 0.0)
+        unmet = np.where(normal, normal_loss(k), gamma) > loss
         low, high = np.where(unmet, k, low), np.where(unmet, high, k)
     return _Table(high, aim.size, variation[1], float(aim[0]), float(aim[1] - aim[0]))
 
@@ -222,13 +274,13 @@ def _surely_met(m: Floats, s2: Floats, target: Floats, fill: bool) -> Floats:
     return np.ceil(m + np.maximum(margin, 0.0)) + 1.0
 
 
-def _bisect(shortfall: Shortfall, low: Floats, high: Floats, m: Floats, s2: Floats, target: Floats) -> Floats:
-    """Smallest integer above `low` (which does not meet the target, or is not wanted) that meets it; `high` does."""
-    low, high = low.copy(), np.maximum(high, low + 1.0)
+def _bisect(shortfall: Callable[..., Floats], low: Floats, goal: Goal, m: Floats, s2: Floats, fill: bool) -> Floats:
+    """Smallest integer above `low` (which does not meet the goal, or is not wanted) that meets it."""
+    low, high = low.copy(), np.maximum(_surely_met(m, s2, goal.base, fill), low + 1.0)
     active = np.flatnonzero(high - low > 1.0)
     while active.size:
         middle = np.floor(0.5 * (low[active] + high[active]))
-        met = shortfall(middle, m[active], s2[active]) <= target[active] + TIE
+        met = shortfall(middle, m[active], s2[active], fill) <= goal.only(active).at(middle) + TIE
         high[active] = np.where(met, middle, high[active])
         low[active] = np.where(met, low[active], middle)
         active = active[high[active] - low[active] > 1.0]

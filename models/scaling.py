@@ -13,12 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from .columns import Rows
-from .instance import Bools, Floats, Instance, Ints, LimitRow
+from .instance import Bools, Floats, Instance, Ints, LimitRow, summed
 from .network import Compiled
 from .outcome import Outcome, Progress, Relief, Rents
 
 COST = 2.0**8  # about what a SKU costs over the horizon, in the solver's money
 USE = 2.0**8  # about the largest a usage variable gets, or the number of SKUs if that is more
+FAR = 2.0**20  # times all that could be used: room beyond this is no limit
 MONEY_MEASURES = ("value", "cost", "purchases")
 MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
@@ -129,7 +130,9 @@ def in_units(compiled: Compiled, rows: Rows, most: Floats, skus: int, money: flo
         compiled,
         cost=compiled.cost * column / money,
         offset=compiled.offset / money,
-        value=compiled.value * column[compiled.index] / row[_row_of(compiled)],
+        value=_no_larger(compiled, rows.network_column, most * of_money)
+        * column[compiled.index]
+        / row[_row_of(compiled)],
         row_lower=compiled.row_lower / row,
         row_upper=compiled.row_upper / row,
         lower=compiled.lower / column,
@@ -162,6 +165,23 @@ def _largest(of: Ints, values: Floats, count: int) -> Floats:
     out = np.zeros(count)
     np.maximum.at(out, of, values)
     return out
+
+
+def _no_larger(compiled: Compiled, usage: Ints, most: Floats) -> Floats:
+    """Coefficients, with room that is far beyond all use cut to what is still far beyond it.
+
+    In a row ``sum a u <= b + sum c z`` with nothing below zero, ``b`` not below zero and u at most ``most``, a whole z
+    lets every use pass as soon as c reaches ``sum a most``.
+    """
+    row, height = _row_of(compiled), len(compiled.row_lower)
+    used = np.isin(compiled.index, usage)
+    largest = np.zeros(len(compiled.cost))
+    largest[usage] = most
+    reach = summed(row, compiled.value * largest[compiled.index], height)
+    plain = np.isneginf(compiled.row_lower) & (compiled.row_upper >= 0)
+    plain[row[(compiled.value < 0) == used]] = False
+    cut = plain[row] & np.isin(compiled.index, compiled.integer) & (reach[row] > 0)
+    return np.where(cut, np.maximum(compiled.value, -FAR * reach[row]), compiled.value)
 
 
 def _size(compiled: Compiled, usage: Ints, most: Floats) -> Floats:

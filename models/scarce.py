@@ -9,7 +9,7 @@ import numpy as np
 
 from . import pricing, routing
 from .evaluation import COST_TERMS, Evaluation
-from .instance import TEMPERATURES, Bools, Floats, Instance, LimitRow
+from .instance import FIRST_PERIOD, TEMPERATURES, Bools, Floats, Instance, LimitRow
 from .outcome import Rents
 from .pricing import Prices
 
@@ -118,7 +118,7 @@ def use(instance: Instance, made: Evaluation, stocked: Bools, thing: Scarce) -> 
 
 def _counted(limit: LimitRow) -> Bools:
     """(T,) where the use of a limit stands."""
-    if limit.measure == "purchases":
+    if limit.measure in FIRST_PERIOD:
         return np.arange(len(limit.periods)) == 0
     if limit.measure == "cost":
         return limit.periods & (np.cumsum(limit.periods) == 1)
@@ -135,6 +135,10 @@ def _limit_use(instance: Instance, made: Evaluation, stocked: Bools, limit: Limi
     if limit.measure == "purchases":
         bought = pricing.purchases(instance, np.arange(len(instance.skus)), made.average_stock[:, :, 0].sum(axis=1))
         return np.repeat(bought[:, None], len(instance.periods), axis=1)
+    if limit.measure == "changes":
+        before = stocked[:, :, 0] if instance.in_force is None else instance.in_force
+        changed = (stocked[:, :, 0] != before)[:, limit.nodes].sum(axis=1)
+        return np.repeat(changed[:, None].astype(float), len(instance.periods), axis=1)
     if limit.measure == "on_time_share" or (limit.measure == "units_per_day" and limit.regions is not None):
         return _shipped(instance, made, limit)
     held = {

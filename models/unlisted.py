@@ -10,7 +10,7 @@ import numpy as np
 
 from . import pricing, routing
 from .batches import Batch
-from .instance import Floats, Instance, Ints
+from .instance import FIRST_PERIOD, Floats, Instance, Ints
 from .pricing import Prices
 
 
@@ -42,8 +42,8 @@ def floor(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
     shipping = _shipping(instance, batch, prices, t, weight, rents[2])
     fees = _fees(instance, batch, t, weight, rents)
     carrying = instance.days[t] / 365.0 * instance.holding_rate * instance.unit_cost[skus] * weight
-    lowest = np.minimum(rents[0] + carrying[:, None], rents[1] + carrying[:, None] / 2.0).min(axis=1)
-    bought = [prices.limits[i, 0] for i, limit in enumerate(instance.limits) if limit.measure == "purchases"]
+    lowest = np.minimum(rents[1], rents[0] + rents[1] + carrying[:, None]).min(axis=1)
+    bought = [prices.limits[i, 0] for i, limit in enumerate(instance.limits) if limit.measure in FIRST_PERIOD]
     rewarded = (lowest < 0) | (weight < 0) | (min(bought, default=0.0) < 0)
     live = (instance.mean[skus, :, t] > 0).any(axis=1)
     return np.where(live, np.where(rewarded, -np.inf, shipping + fees), np.inf)

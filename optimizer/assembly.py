@@ -15,7 +15,7 @@ from models.instance import Bools, Floats, Instance, Ints, LimitRow
 from .case import Case
 from .columns import Labels, flags, numbers, positions, temperature_masks, temperature_numbers
 from .errors import Finding, InputInvalid, numbered, worst_first
-from .forecasting import forecast, tiers_of
+from .forecasting import forecast, tiers_of, uplift_findings
 from .holding import Holding, holding, holding_findings, several
 from .periods import horizon_of, period_numbers
 from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with
@@ -58,7 +58,7 @@ def assembly_findings(case: Case, rates: DemandRates) -> tuple[Finding, ...]:
     """What was taken for granted on the way from the case to its arrays, worst first."""
     tiers = tiers_of(case, rates)
     live = rates.mean.sum(axis=1) > 0
-    found = [*demand_findings(case, rates), *stock_findings(case)]
+    found = [*demand_findings(case, rates), *uplift_findings(case, tiers), *stock_findings(case)]
     return worst_first([*found, *holding_findings(case, tiers, live, holding(case, tiers))])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from models.batches import Batch
 from models.explain import Base, Choice, Question, Taker, billed, only, takers
 from models.instance import Bools, Instance
 from models.pricing import Prices
@@ -54,7 +55,12 @@ class SkuExplained:
 
     def question(self, node: int) -> Question:
         """Is it better with this node or without?"""
-        return Question(self.alone, self.prices, self.ground.is_open, node, self.periods)
+        return Question(self.alone, self.prices, self.ground.is_open, node, self.periods, known=self.batch)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """Every set of the SKU, evaluated."""
+        return Question(self.alone, self.prices, self.ground.is_open, 0, self.periods).batch
 
     def bill(self, stocked: Bools) -> Bill:
         """Cost by term and rent by thing of a path (N,T)."""

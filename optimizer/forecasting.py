@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -9,9 +11,13 @@ import pandas as pd
 
 from models.demand import Campaign, Catalogue, DemandRates, History, Horizon, Span, estimate, override
 from models.instance import Floats, Ints
+from models.season import weekdays
+from models.series import Outages
+from models.uplift import with_uplifts
 
 from .case import Case
 from .columns import Labels, positions
+from .errors import Finding
 from .periods import day_number, day_numbers, horizon_of, period_numbers
 from .settings import Settings
 from .sites import reached
@@ -41,7 +47,34 @@ def from_history(
 ) -> DemandRates:
     """Demand in any horizon from the lines within ``span`` alone; campaigns that name a tier need ``tiers``."""
     goods, found = _catalogue(case.skus), campaigns_of(case, tiers)
-    return estimate(history, goods, span, horizon, len(case.regions), found, reached(case))
+    return estimate(history, goods, span, horizon, len(case.regions), found, reached(case), outages_of(case))
+
+
+def outages_of(case: Case) -> Outages | None:
+    """Days on which every node counted on the sheet StockHistory was out of a SKU; None without the sheet.
+
+    A count holds from its day until the next of the same SKU and node, the last of them until the sheet's last day.
+    """
+    counts = case.stockhistory
+    if counts.empty:
+        return None
+    day = counts["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    sku = positions(counts["sku"], case.skus["sku"], "StockHistory!sku")
+    node = positions(counts["node"], case.nodes["node"], "StockHistory!node")
+    order = np.lexsort((day, node, sku))
+    sku, node, day = sku[order], node[order], day[order]
+    empty = counts["on_hand"].to_numpy(dtype=float)[order] <= 0
+    since, after = int(day.min()), int(day.max()) + 1
+    same = np.append((sku[1:] == sku[:-1]) & (node[1:] == node[:-1]), False)
+    until = np.where(same, np.append(day[1:], after), after)
+    shape = (len(case.skus), after - since + 1)
+    known, out = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32)
+    for total, rows in ((known, slice(None)), (out, empty)):
+        np.add.at(total, (sku[rows], day[rows] - since), 1)
+        np.add.at(total, (sku[rows], until[rows] - since), -1)
+    known, out = known.cumsum(axis=1)[:, :-1], out.cumsum(axis=1)[:, :-1]
+    which, when = np.nonzero((known > 0) & (out == known))
+    return Outages(which.astype(np.int64), when.astype(np.int64) + since)
 
 
 def history_of(case: Case) -> History:
@@ -90,8 +123,9 @@ def campaigns_of(case: Case, tiers: tuple[str, ...] | None) -> tuple[Campaign, .
     if tiers is not None:
         filters["tier"] = Labels(tiers, case.tiers["tier"])
     regions = Labels(case.regions["region"])
+    groups = pd.factorize(pd.Series([_lasting(name) for name in case.campaigns["campaign"]], dtype=object))[0]
     found = []
-    for row in case.campaigns.to_dict("records"):
+    for group, row in zip(groups.tolist(), case.campaigns.to_dict("records"), strict=True):
         if tiers is None and isinstance(row["tier"], str):
             continue
         place = f"Campaigns: {row['campaign']}"
@@ -99,9 +133,42 @@ def campaigns_of(case: Case, tiers: tuple[str, ...] | None) -> tuple[Campaign, .
         for name, labels in filters.items():
             chosen &= labels.mask(row[name], place)
         first, last = (day_number(pd.Timestamp(row[name]).date()) for name in ("from", "until"))
-        uplift, extra = _or(row["uplift"], 1.0), _or(row["extra_units"], 0.0)
-        found.append(Campaign(chosen, regions.mask(row["region"], place), first, last, uplift, extra))
+        extra = _or(row["extra_units"], 0.0)
+        uplift = _or(row["uplift"], 1.0 if extra else np.nan)
+        found.append(Campaign(chosen, regions.mask(row["region"], place), first, last, uplift, extra, group))
     return tuple(found)
+
+
+def uplift_findings(case: Case, tiers: tuple[str, ...]) -> Iterator[Finding]:
+    """Campaigns of the plan whose uplift nobody states, and what is taken for it."""
+    stated = campaigns_of(case, tiers)
+    unknown = [at for at, campaign in enumerate(stated) if np.isnan(campaign.uplift)]
+    if not unknown:
+        return
+    history = history_of(case)
+    span = span_of(case.settings, history.day)
+    week = weekdays(history.day, history.quantity, span.since, span.until)
+    found = with_uplifts(stated, history, span, week)
+    for at in unknown:
+        if found[at].last <= span.until:
+            continue
+        name = case.campaigns["campaign"].iloc[at]
+        lift = found[at].uplift
+        yield Finding(
+            "A-006", "warning" if lift == 1.0 else "note", "Campaigns!uplift", str(name),
+            "no campaign of this name lies in the history: no uplift" if lift == 1.0
+            else f"demand is taken times {lift:.2f}, as history shows for campaigns of this name",
+            "State the uplift if you know better.",
+        )  # fmt: skip
+
+
+def _lasting(name: str) -> str:
+    """What a campaign's name keeps from year to year.
+
+    >>> _lasting("BLACK-FRIDAY-2026"), _lasting("Black Friday 2027"), _lasting("5K RUN")
+    ('black friday', 'black friday', '5k run')
+    """
+    return " ".join(re.sub(r"(?<!\d)20\d\d(?!\d)", " ", re.sub(r"[\W_]+", " ", name.casefold())).split())
 
 
 def _or(value: float | None, default: float) -> float:

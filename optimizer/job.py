@@ -156,8 +156,8 @@ def publish_plan(out: Path, wait: float = 0.0) -> Run:
         raise UsageError(f"no plan waits to be published as {out}.", "Plan first.")
     with stoppable() as stop, locked(runs.path, out, wait):
         runs.settle()
-        with stop.holding():
-            return publish_waiting(runs)
+        stop.too_late = True
+        return publish_waiting(runs)
 
 
 @contextmanager
@@ -294,12 +294,12 @@ def _publish(request: Request, run: Run, made: Plan, stop: Stop) -> Result:
     except BaseException:
         run.draft.unlink(missing_ok=True)
         raise
-    with stop.holding():
-        if not kind:
-            release(run)
-            return Result(made, request.out)
-        target = _kept(request, run, kind)
-        run.manifest["exit_code"] = 0 if error is None else error.exit_code
+    stop.too_late = True
+    if not kind:
+        release(run)
+        return Result(made, request.out)
+    target = _kept(request, run, kind)
+    run.manifest["exit_code"] = 0 if error is None else error.exit_code
     return Result(made, target, error)
 
 

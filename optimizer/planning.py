@@ -105,8 +105,9 @@ class Planner:
         check_claim(outcome)
         if outcome.stocked is None:
             raise no_plan(outcome, self.case.settings)
-        evaluation = self._evaluated(outcome)
+        outcome, evaluation, split = self._kept_together(outcome, self._evaluated(outcome), began)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
+        facts |= split
         found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
@@ -123,6 +124,18 @@ class Planner:
             raise AuditFailed(f"the solver's plan cannot be carried out: {fault}.") from fault
         check_certificate(outcome, evaluation.total if self._model is None else None)
         return evaluation
+
+    def _kept_together(
+        self, outcome: Outcome, evaluation: Evaluation, began: float
+    ) -> tuple[Outcome, Evaluation, dict[str, Any]]:
+        """The plan with orders of several SKUs in view; as it is where constraints were added that only the search
+        knows."""
+        from .polish import kept_together
+
+        if self._model is not None:
+            return outcome, evaluation, {}
+        left = self.case.settings.time_limit - (time.perf_counter() - began)
+        return kept_together(self.case, self.instance, outcome, evaluation, left)
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
         settings = self.case.settings

@@ -1,72 +1,23 @@
-"""A certified placement polished for orders of several SKUs: SKUs move to where their companions are, while it pays.
-
-The plan's model charges every SKU its share of one parcel per order; `models.companions` says what the parcels of past
-orders really cost from a placement. The polish lowers the sum of both: each SKU's sets are priced again with what its
-orders would cost, given where their other SKUs stand, and moves are made, the largest gain first, as far as rooms,
-budget and limits hold and the exact sum falls. The bound of the search stays a bound on the plan's own cost.
-"""
+"""Orders of several SKUs in a plan: the setting split_shipments, between a case and `models.gathering`."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from models.batches import Batch, evaluate_batch
-from models.companions import Baskets, Companions, Shipping, baskets, shipped
-from models.evaluation import Evaluation, evaluate
-from models.instance import TEMPERATURES, Bools, Floats, Instance, Ints
-from models.outcome import Rents
-from models.patterns import families
-from models.pricing import Prices, cheapest_paths, priced
+from models.companions import Baskets, baskets
+from models.evaluation import Evaluation
+from models.gathering import Polished, polish
+from models.instance import Instance
+from models.outcome import Outcome
 
 from .case import Case
 from .replay import order_lines
 
-MOST_LINES = 200_000  # of the latest orders
-STAGES = ((True, 20, 3), (False, 5, 2))  # parcels shared; rounds at most; rounds without gain that end a stage
-PARTS = (1.0, 0.4, 0.15, 0.05, 0.01)  # of the moves that fit, by gain, tried until the sum falls
-LEAST_GAIN = 1e-4  # share of the sum; a round that gains less is one without gain
-LINEAR = ("value", "volume_m3", "units", "units_per_day", "skus")
-SLACK, FADE = 0.97, 0.9  # where less than this share is asked for, the rent falls by so much
-TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A placement with its exact cost and what its split parcels add."""
-
-    stocked: Bools  # (K,N,T)
-    exact: Evaluation
-    shipping: tuple[Shipping, ...]  # per period
-    scale: Floats  # (T,) expected orders of the period per order of the past
-
-    @property
-    def split_cost(self) -> float:
-        """Money over the horizon beyond the plan's reckoning."""
-        return float(sum(s * ship.extra for s, ship in zip(self.scale, self.shipping, strict=True)))
-
-    @property
-    def total(self) -> float:
-        """Plan cost and split cost."""
-        return self.exact.total + self.split_cost
-
-    @property
-    def split_rate(self) -> float:
-        """Share of orders' consignments in more than one parcel, mean over the periods."""
-        return float(np.mean([ship.split_rate for ship in self.shipping]))
-
-
-@dataclass(frozen=True)
-class Polished:
-    """Before and after; the same where nothing was gained."""
-
-    before: Standing
-    after: Standing
-    surge: Floats  # (N,3,T) m3
-    moves: int
+MOST_LINES = 100_000  # of the latest orders
+BROKEN_OFF = ("interrupted", "crashed", "memory", "time_limit")  # a search that ended so is not to be prolonged
 
 
 def past_baskets(case: Case, instance: Instance) -> Baskets:
@@ -79,284 +30,36 @@ def past_baskets(case: Case, instance: Instance) -> Baskets:
     return baskets(instance, lines, since, int(day[-1]))
 
 
-def polish(
-    instance: Instance,
-    goods: Baskets,
-    stocked: Bools,
-    opened: Bools,
-    surge: Floats,
-    rents: Rents | None,
-    most_cost: float = np.inf,
-    seconds: float = np.inf,
-) -> Polished:
-    """Move SKUs as long as the sum of plan cost and split cost falls; open nodes are given, and surge space at most.
+def kept_together(
+    case: Case, instance: Instance, outcome: Outcome, evaluation: Evaluation, seconds: float
+) -> tuple[Outcome, Evaluation, dict[str, Any]]:
+    """A plan after the setting split_shipments: polished, or only measured; with the facts for the sheet Run.
 
-    ``most_cost``: the plan's own cost does not rise beyond it. ``seconds``: no round begins later. Ctrl-C keeps what is
-    reached.
+    The plan's own cost does not rise beyond what accept_gap lets be published, so gap and bound stay what they say.
     """
-    began = time.perf_counter()
-    search = _Polish(instance, goods, stocked, opened, surge, rents, most_cost)
-    before = now = search.standing(stocked)
-    for shared, rounds, patience in STAGES:
-        idle = 0
-        for _ in range(rounds):
-            if time.perf_counter() - began > seconds:
-                break
-            after = search.improved(now, shared)
-            idle = 0 if now.total - after.total > LEAST_GAIN * abs(now.total) else idle + 1
-            now = after
-            if idle >= patience:
-                break
-    moved = int((now.stocked != before.stocked).any(axis=(1, 2)).sum())
-    return Polished(before, now, search.surge_of(now.exact), moved)
+    mode = case.settings.split_shipments
+    if mode == "ignore" or outcome.stocked is None or outcome.open is None or outcome.surge is None:
+        return outcome, evaluation, {}
+    goods = past_baskets(case, instance)
+    if not (goods.lines > 1).any():
+        return outcome, evaluation, {}
+    base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else evaluation.total
+    most = base / max(1.0 - case.settings.accept_gap, 1e-9)
+    left = seconds if mode == "price" and outcome.status not in BROKEN_OFF else 0.0
+    made = polish(instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left)
+    if made.moves:
+        exact = made.after.exact
+        outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=exact.total)
+        evaluation = exact
+    return outcome, evaluation, {"split_parcels": _facts(made)}
 
 
-class _Polish:
-    """What stays the same while SKUs move."""
-
-    def __init__(
-        self,
-        instance: Instance,
-        goods: Baskets,
-        stocked: Bools,
-        opened: Bools,
-        surge: Floats,
-        rents: Rents | None,
-        most_cost: float,
-    ) -> None:
-        self.instance, self.goods, self.opened, self.surge = instance, goods, opened, surge
-        self.linear = [i for i, row in enumerate(instance.limits) if row.measure in LINEAR and row.regions is None]
-        self.most_cost = most_cost
-        self.scale = self._scale()
-        self.prices = _prices(instance, rents)
-        self.most = np.concatenate([part.ravel() for part in self._limits()])
-        self.worth = float(evaluate(instance, stocked, opened, surge).total)
-        self.batches = [self._batch(evaluate_batch(instance, f, f.skus)) for f in families(instance)]
-
-    def _scale(self) -> Floats:
-        """(T,) expected units of the period per unit of the past, over SKUs that have both."""
-        past = np.bincount(self.goods.sku, self.goods.units, len(self.instance.skus))
-        expected = self.instance.mean.sum(axis=1) * self.instance.days
-        return np.asarray(expected[past > 0].sum(axis=0) / max(float(past.sum()), 1e-9))
-
-    def _batch(self, batch: Batch) -> Batch:
-        """The same with sets that need a closed node ruled out."""
-        cost = batch.cost.astype(float)
-        cells = batch.family.cells
-        for t in range(len(cost)):
-            shut = np.append(~self.opened[cells.node[:-1], t], False)
-            cost[t, shut[batch.family.set_cells].any(axis=1)] = np.inf
-        return replace(batch, cost=cost)
-
-    def standing(self, stocked: Bools) -> Standing:
-        """A placement, exactly."""
-        exact = evaluate(self.instance, stocked, self.opened, self.surge)
-        exact = evaluate(self.instance, stocked, self.opened, self.surge_of(exact))
-        ships: list[Shipping] = []
-        for t in range(stocked.shape[2]):
-            same = t > 0 and (stocked[:, :, t] == stocked[:, :, t - 1]).all()
-            ships.append(ships[-1] if same else shipped(self.goods, stocked[:, :, t]))
-        return Standing(stocked, exact, tuple(ships), self.scale)
-
-    def surge_of(self, exact: Evaluation) -> Floats:
-        """(N,3,T) of the surge space at hand what the placement needs."""
-        return np.clip(exact.volume_m3 - self.instance.room_m3[:, :, None], 0.0, self.surge)
-
-    def improved(self, now: Standing, shared: bool) -> Standing:
-        """One round of moves; the same standing where none helps."""
-        wanted, gain = self._wanted(now, shared)
-        order = np.flatnonzero(gain > 0)
-        if not order.size:
-            return now
-        order = order[np.argsort(-gain[order], kind="stable")]
-        target = evaluate(self.instance, wanted, self.opened, self.surge)
-        takes, holds = self._use(target, wanted), self._use(now.exact, now.stocked)
-        dearer = _by_sku(target) - _by_sku(now.exact)
-        found = now
-        for part in PARTS:
-            some = order[: max(1, int(np.ceil(part * len(order))))]
-            some = self._affordable(some, gain, dearer, now)
-            fits = self._fitting(takes, holds, some)
-            after = self.standing(np.where(fits[:, None, None], wanted, now.stocked))
-            if after.total < found.total and after.exact.total <= self.most_cost and self._kept(now, after):
-                found = after
-                break
-        self._raise_rents(takes)
-        return found
-
-    def _wanted(self, now: Standing, shared: bool) -> tuple[Bools, Floats]:
-        """Each SKU's best path (K,N,T), its companions where they are, and what it would gain (K,)."""
-        stocked = now.stocked.copy()
-        gain = np.zeros(len(stocked))
-        meets: list[Companions] = []
-        for t, ship in enumerate(now.shipping):
-            same = t > 0 and ship is now.shipping[t - 1]
-            meets.append(meets[-1] if same else Companions(self.goods, now.stocked[:, :, t], ship, shared))
-        for batch in self.batches:
-            family, skus = batch.family, batch.skus
-            more: list[Floats] = []
-            for t, companions in enumerate(meets):
-                again = t > 0 and companions is meets[t - 1]
-                more.append(more[-1] if again else companions.extra(skus, family.sets))
-            cost = batch.cost + np.stack(more) * self.scale[:, None, None]
-            raised = replace(batch, cost=cost)
-            best = cheapest_paths(self.instance, raised, self.prices)
-            present = _places(family.sets, now.stocked[skus])
-            column = np.arange(len(skus))
-            for t in range(len(cost)):
-                value = priced(self.instance, raised, self.prices, t)
-                was, will = value[present[:, t], column], value[best.path[:, t], column]
-                gain[skus] += np.where(np.isfinite(will), was - will, -np.inf)
-            stocked[skus] = np.swapaxes(family.sets[best.path], 1, 2)
-        moves = np.asarray((stocked != now.stocked).any(axis=(1, 2)))
-        return stocked, np.where(moves & np.isfinite(gain), gain, 0.0)
-
-    def _affordable(self, some: Ints, gain: Floats, dearer: Floats, now: Standing) -> Ints:
-        """Of some moves those that gain most for what they add to the plan's own cost, as far as it may rise."""
-        spare = self.most_cost - now.exact.total
-        if dearer[some].sum() <= spare:
-            return some
-        worth = gain[some] / np.maximum(dearer[some], 1e-9 * max(abs(now.total), 1.0))
-        ranked = some[np.lexsort((-worth, dearer[some] > 0))]
-        return ranked[np.cumsum(dearer[ranked]) <= np.maximum(spare, np.cumsum(np.minimum(dearer[ranked], 0.0)))]
-
-    def _fitting(self, takes: Floats, holds: Floats, order: Ints) -> Bools:
-        """(K,) moves, one by one in order, that leave every room, limit and the budget kept; those that had to wait for
-        others to make room are looked at again."""
-        left = np.maximum(self.most - holds.sum(axis=0), 0.0)
-        scale = np.maximum(np.where(np.isfinite(self.most), np.abs(self.most), 0.0), 1.0) * TOLERANCE
-        out = np.zeros(len(takes), dtype=bool)
-        while order.size:
-            waiting = []
-            for k in order.tolist():
-                more = takes[k] - holds[k]
-                if ((more <= left + scale) | (more <= 0)).all():
-                    left -= more
-                    out[k] = True
-                else:
-                    waiting.append(k)
-            if len(waiting) == len(order):
-                break
-            order = np.array(waiting, dtype=np.int64)
-        return out
-
-    def _raise_rents(self, takes: Floats) -> None:
-        """Dearer what too many SKUs asked for, cheaper what they left."""
-        asked = takes.sum(axis=0)
-        over = np.divide(asked, self.most, out=np.zeros_like(asked), where=np.isfinite(self.most) & (self.most > 0))
-        rent = self._rents()
-        start = np.where((over > 1.0) & (rent <= 0), self._first_rents(), rent)
-        factor = np.where(over > 1.0, np.minimum(over**2, 2.0), np.where(over < SLACK, FADE, 1.0))
-        self._set_rents(start * factor)
-
-    def _rents(self) -> Floats:
-        """Rents in the order of `_limits`."""
-        prices, budget = self.prices, self.prices.value[0]
-        parts = [*(prices.room[:, c] for c in range(len(TEMPERATURES))), prices.flow, prices.slots, budget]
-        return np.concatenate([part.ravel() for part in (*parts, *(np.abs(prices.limits[i]) for i in self.linear))])
-
-    def _set_rents(self, rent: Floats) -> None:
-        """The inverse of `_rents`."""
-        nodes, periods = self.prices.flow.shape
-        size = nodes * periods
-        room, flow, slots, budget, rest = np.split(rent, np.cumsum([3 * size, size, size, periods]))
-        limits = self.prices.limits.copy()
-        for row, i in zip(rest.reshape(-1, periods), self.linear, strict=True):
-            limits[i] = row if self.instance.limits[i].sense == "max" else -row
-        self.prices = replace(
-            self.prices,
-            room=np.swapaxes(room.reshape(3, nodes, periods), 0, 1),
-            flow=flow.reshape(nodes, periods),
-            slots=slots.reshape(nodes, periods),
-            value=np.broadcast_to(budget, (nodes, periods)),
-            limits=limits,
-        )
-
-    def _first_rents(self) -> Floats:
-        """What scarce things without a rent cost at first: a hundredth of the plan's cost for all there is of each."""
-        return np.where(np.isfinite(self.most) & (self.most > 0), 0.01 * self.worth / np.maximum(self.most, 1e-12), 0.0)
-
-    def _use(self, exact: Evaluation, stocked: Bools) -> Floats:
-        """(K,D) what each SKU takes of everything that is limited."""
-        return np.concatenate([part.reshape(len(stocked), -1) for part in self._uses(exact, stocked)], axis=1)
-
-    def _uses(self, exact: Evaluation, stocked: Bools) -> Iterator[Floats]:
-        """What each SKU takes of everything that is limited, arrays (K, ...)."""
-        case = self.instance
-        by_measure = _measures(case, exact, stocked)
-        for c in range(len(TEMPERATURES)):
-            yield by_measure["volume_m3"] * (case.temperature == c)[:, None, None]
-        yield by_measure["units_per_day"]
-        yield by_measure["skus"]
-        yield by_measure["value"].sum(axis=1)
-        for limit in (case.limits[i] for i in self.linear):
-            sign = 1.0 if limit.sense == "max" else -1.0
-            yield sign * (by_measure[limit.measure] * np.outer(limit.skus, limit.nodes)[:, :, None]).sum(axis=1)
-
-    def _limits(self) -> Iterator[Floats]:
-        """The most of each of `_uses`."""
-        case, periods = self.instance, len(self.instance.periods)
-        for c in range(len(TEMPERATURES)):
-            yield np.where(self.opened, case.room_m3[:, c, None], 0.0) + self.surge[:, c]
-        yield np.where(self.opened, case.units_per_day[:, None], 0.0)
-        yield np.where(self.opened, case.max_skus[:, None], 0.0)
-        yield np.full(periods, case.budget)
-        for limit in (case.limits[i] for i in self.linear):
-            sign = 1.0 if limit.sense == "max" else -1.0
-            hard = limit.periods & np.isinf(limit.penalty)
-            yield np.where(hard, sign * limit.amount, np.inf)
-
-    def _kept(self, now: Standing, after: Standing) -> bool:
-        """Limits that are not sums over SKU-nodes, and lanes, hold as far as they held before."""
-        case = self.instance
-        over = after.exact.lane_parcels - np.maximum(case.lane_parcels_per_day[:, None], now.exact.lane_parcels)
-        if (over > TOLERANCE * np.maximum(case.lane_parcels_per_day[:, None], 1.0)).any():
-            return False
-        for limit, was, used in zip(case.limits, now.exact.limit_use, after.exact.limit_use, strict=True):
-            if np.isfinite(limit.penalty):
-                continue
-            sign = 1.0 if limit.sense == "max" else -1.0
-            worst = np.maximum(sign * limit.amount, sign * was)
-            if (sign * used - worst > TOLERANCE * max(abs(limit.amount), 1.0))[np.isfinite(used)].any():
-                return False
-        return True
-
-
-def _by_sku(exact: Evaluation) -> Floats:
-    """(K,) the plan's own cost of each SKU."""
-    return np.sum([money.sum(axis=(1, 2)) for money in exact.costs.values()], axis=0)
-
-
-def _measures(case: Instance, exact: Evaluation, stocked: Bools) -> dict[str, Floats]:
-    """(K,N,T) of each linear measure."""
+def _facts(made: Polished) -> dict[str, float]:
+    """Before and after, by name."""
+    before, after = made.before, made.after
     return {
-        "volume_m3": exact.peak_stock * case.volume_m3[:, None, None],
-        "value": exact.average_stock * case.unit_cost[:, None, None],
-        "units": exact.average_stock,
-        "units_per_day": exact.flow,
-        "skus": stocked.astype(float),
-    }
-
-
-def _places(sets: Bools, stocked: Bools) -> Ints:
-    """(B,T) position among the sets (S,N) of what each SKU (B,N,T) holds."""
-    bits = 1 << np.arange(sets.shape[1], dtype=object)
-    known = {int(code): at for at, code in enumerate(sets.astype(object) @ bits)}
-    codes = np.swapaxes(stocked, 1, 2).astype(object) @ bits
-    return np.array([[known[int(code)] for code in row] for row in codes], dtype=np.int64)
-
-
-def _prices(case: Instance, rents: Rents | None) -> Prices:
-    """The rents of the certified bound as the pricing takes them."""
-    _, nodes, _, periods = case.shape
-    zero = np.zeros((nodes, periods))
-    limits = np.zeros((len(case.limits), periods))
-    if rents is None:
-        return Prices(np.zeros((nodes, 3, periods)), zero, zero, zero, zero, np.zeros((len(case.lane_node), periods)),
-                      None, None, limits)  # fmt: skip
-    for i, limit in enumerate(case.limits):
-        sign = 1.0 if (limit.sense == "max") != (limit.measure == "on_time_share") else -1.0
-        for t in np.flatnonzero(limit.periods).tolist():
-            limits[i, t] = sign * rents.limits.get((limit.name, t), 0.0)
-    value = np.broadcast_to(rents.budget, zero.shape)
-    return Prices(rents.room, value, zero, rents.units_per_day, rents.skus, rents.lanes, None, None, limits)
+        "plan_cost_before": before.exact.total, "plan_cost": after.exact.total,
+        "extra_cost_before": before.split_cost, "extra_cost": after.split_cost,
+        "share_of_orders_before": before.split_rate, "share_of_orders": after.split_rate,
+        "skus_moved": float(made.moves),
+    }  # fmt: skip

@@ -87,6 +87,12 @@ class Settings:
     routing: str = _setting(
         "choice", "cheapest", "how the order router chooses a lane", choices=("cheapest", "fastest")
     )
+    split_shipments: str = _setting(
+        "choice",
+        "price",
+        "orders of several SKUs: price the parcels they are split into, only report them, or ignore them",
+        choices=("price", "report", "ignore"),
+    )
     order_cost: float = _setting("number", 25.0, "cost of an order placed with a supplier", "money", low=0)
     transfer_cost: float = _setting("number", 5.0, "cost of a transfer from a feeding node", "money", low=0)
     change_cost_in: float = _setting("number", 5.0, "cost of starting to stock a SKU at a node", "money", low=0)

@@ -22,6 +22,7 @@ MEASURES = (
     "cost",
     "on_time_share",
     "purchases",
+    "changes",
 )
 
 

@@ -72,7 +72,7 @@ class Rows:
 
     def limit_periods(self, row: LimitRow) -> list[int]:
         """Where a limit's rows stand: its periods, or its first one for a sum over the periods."""
-        if row.measure == "purchases":
+        if row.measure in ("purchases", "changes"):
             return [0]
         masked = np.flatnonzero(row.periods).tolist()
         return masked[:1] if row.measure == "cost" else masked
@@ -107,6 +107,9 @@ class Rows:
         nodes = [n for n in range(len(i.nodes)) if row.nodes[n]]
         if row.measure == "cost":
             return sum(holdings[s].cost + changes[s] for s in np.flatnonzero(row.periods))
+        if row.measure == "changes":
+            known = i.in_force is not None
+            return float(sum(known and (n in holdings[0].nodes) != bool(i.in_force[k, n]) for n in nodes))
         if row.measure == "purchases":
             wanted = i.days[0] * i.mean[k, :, 0].sum() + sum(holdings[0].average)
             return i.unit_cost[k] * max(0.0, wanted - i.on_hand[k].sum() - i.on_order[k].sum())

@@ -231,7 +231,7 @@ def _limit(rng: np.random.Generator, instance: Instance, name: str, penalty: flo
     whole = measure in ("cost", "on_time_share", "purchases")
     filtered = bool(rng.random() < 0.4) and measure != "nodes"
     regional = measure in ("units_per_day", "on_time_share") and rng.random() < 0.5
-    upper = measure in ("cost", "purchases", "nodes") or (measure != "on_time_share" and rng.random() < 0.6)
+    upper = measure in ("cost", "purchases", "changes", "nodes") or (measure != "on_time_share" and rng.random() < 0.6)
     loose = rng.uniform(0.8, 2.2) if upper else rng.uniform(0.05, 0.4)
     share = measure == "on_time_share"
     return LimitRow(
@@ -244,7 +244,9 @@ def _limit(rng: np.random.Generator, instance: Instance, name: str, penalty: flo
         skus=_some(rng, skus) if filtered else np.ones(skus, dtype=bool),
         nodes=np.ones(nodes, dtype=bool) if whole or rng.random() < 0.5 else _some(rng, nodes),
         regions=_some(rng, regions) if regional else None,
-        periods=np.ones(periods, dtype=bool) if measure == "purchases" or rng.random() < 0.6 else _some(rng, periods),
+        periods=np.ones(periods, dtype=bool)
+        if measure in ("purchases", "changes") or rng.random() < 0.6
+        else _some(rng, periods),
         penalty=penalty,
         filtered=filtered,
     )
@@ -270,4 +272,5 @@ def _rough_use(instance: Instance) -> dict[str, float]:
         "cost": float((instance.mean * instance.days).sum() * 12),
         "on_time_share": 0.9,
         "purchases": sold * 1.5,
+        "changes": float(len(daily)),
     }

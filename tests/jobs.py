@@ -65,7 +65,8 @@ class Desk:
 
     def manifests(self) -> list[dict[str, Any]]:
         """Every manifest, oldest first."""
-        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.runs.glob("*/manifest.json"))]
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in self.runs.glob("*/manifest.json")]
+        return sorted(found, key=lambda manifest: int(manifest["number"]))
 
     def last(self) -> dict[str, Any]:
         """The newest manifest."""

@@ -169,17 +169,10 @@ class Stock:
 
     reorder_point: float = 0.0
     safety: float = 0.0
-    quantity: float = 0.0
+    average: float = 0.0
+    peak: float = 0.0
     spoiled_per_day: float = 0.0
     orders_per_day: float = 0.0
-
-    @property
-    def average(self) -> float:
-        return self.safety + self.quantity / 2
-
-    @property
-    def peak(self) -> float:
-        return self.safety + self.quantity
 
 
 def _stock_at(i: Instance, k: int, n: int, nodes: frozenset[int], flow: float, variance: float) -> Stock:
@@ -196,18 +189,46 @@ def _stock_at(i: Instance, k: int, n: int, nodes: frozenset[int], flow: float, v
     )  # fmt: skip
     if flow == 0:
         return Stock()
-    protection = lead + float(i.review_days[n])
-    m, eps = protection * flow, float(i.level_error[k])
-    s2 = protection * variance + lead_variance * flow**2 + (eps * m) ** 2
-    point = reorder_point(m, s2, quantity, float(i.service_level[k]), bool(i.fill_service[k]))
-    spoiled = spoiled_per_cycle(point - m + quantity, quantity, flow, variance, eps, float(i.shelf_life_days[k]))
-    return Stock(point, point - m, quantity, spoiled * flow / quantity, flow / quantity)
+    eps, review = float(i.level_error[k]), float(i.review_days[n])
+    m, s2, wait = awaited(flow, variance, lead, lead_variance, review, eps)
+    service, fill, shelf = float(i.service_level[k]), bool(i.fill_service[k]), float(i.shelf_life_days[k])
+    lift = quantity + max(0.0, float(i.pack_size[k]) - 1) / 2
+    point = reorder_point(m, s2, wait, lift, service, fill)
+    short = missing(m, s2, point)
+    order = quantity if s2 == 0 else lift + min(wait, point)
+    served = order / (order + short)
+    position = point + lift * (lift + 1 + 2 * wait) / (2 * (lift + wait))
+    ordered = (short - max(0.0, wait - point)) / (order + short)
+    average = position + ordered * max(0.0, order - position) - served * flow * (lead + review / 2)
+    average = order / 2 if s2 == 0 else average
+    safety = 0.0 if s2 == 0 else point - m + short
+    peak = max(safety + order, average)
+    cycles = flow / (order + short)
+    spoiled = spoiled_per_cycle(peak, order, flow, variance, eps, shelf)
+    return Stock(point, safety, average, peak, spoiled * cycles, cycles)
+
+
+def awaited(
+    flow: float, variance: float, lead: float, lead_variance: float, review: float, eps: float
+) -> tuple[float, float, float]:
+    """Mean m, variance s2 and mean undershoot u; section 6, second and third bullets. s2 = 0: a constant."""
+    between, excess = review * flow, variance / flow - 1
+    unsure = (eps * (lead + review / 2) * flow) ** 2
+    spread = (lead + review) * variance + lead_variance * flow**2 + unsure
+    if spread <= 1e-12 * max(1.0, ((lead + review) * flow) ** 2):
+        return lead * flow + between, 0.0, between
+    once, twice = max(0.0, between + excess), max(0.0, between + 2 * excess)
+    wait = once / 2
+    of_wait = max(0.0, once * twice / 3 + wait - wait**2)
+    more = eps**2 * (lead + review / 2) * flow
+    spread = lead * variance + lead_variance * flow**2 + of_wait + unsure * (1 + eps**2)
+    return lead * flow + wait + more, spread, wait
 
 
 def order_quantity(
     flow: float, order_cost: float, holding: float, cover: float, shelf: float, review: float, moq: float, pack: float
 ) -> float:
-    """Units; section 6, second bullet."""
+    """Units; section 6, first bullet."""
     if flow == 0:
         return 0.0
     eoq = math.inf if holding == 0 else math.sqrt(2 * flow * 365 * order_cost / holding)
@@ -218,30 +239,47 @@ def order_quantity(
 
 
 @lru_cache(maxsize=100_000)
-def reorder_point(m: float, s2: float, quantity: float, service: float, fill: bool) -> float:
-    """Units; section 6, third and fourth bullets. Discrete shortages are summed term by term."""
-    if s2 <= 1e-12 * max(1.0, m * m):
+def reorder_point(m: float, s2: float, wait: float, lift: float, service: float, fill: bool) -> float:
+    """Units; section 6, fifth bullet. Counted shortages are summed term by term."""
+    if s2 == 0:
         return m
-    allowed_shortage = (1 - service) * quantity
-    if m > 20:
-        demand = stats.gamma(m * m / s2, scale=s2 / m)
-        at_least = _first_real(m, demand, allowed_shortage, service, fill)
-        return float(math.ceil(at_least - 1e-6))
+    if m > 20 + 1e-9:
+        return _first_of_gamma(m, s2, wait, lift, service, fill)
+    r = np.arange(0, int(m + 80 * math.sqrt(s2)) + 100)
+    beyond, short = _counted(m, s2, len(r))
+    met = short <= (1 / service - 1) * (lift + np.minimum(wait, r)) if fill else 1 - beyond >= service
+    return float(r[np.argmax(met)])
+
+
+def _counted(m: float, s2: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """P(X > r) and E[(X - r)+] of a counted demand for r = 0 .. count - 1."""
     demand = stats.nbinom(m * m / (s2 - m), m / s2) if s2 > m * (1 + 1e-9) else stats.poisson(m)
-    first = math.ceil(m - 1e-9)
-    candidates = np.arange(first, int(m + 80 * math.sqrt(s2)) + 100)
-    beyond = demand.sf(candidates)  # P(X > r)
-    shortage = np.cumsum(beyond[::-1])[::-1]  # E[(X - r)+] = sum over j >= r of P(X > j)
-    met = shortage <= allowed_shortage if fill else 1 - beyond >= service
-    return float(candidates[np.argmax(met)])
+    beyond = demand.sf(np.arange(count + 2000))
+    return beyond[:count], np.cumsum(beyond[::-1])[::-1][:count]  # E[(X - r)+] = sum over j >= r of P(X > j)
 
 
-def _first_real(m: float, demand: stats.rv_continuous, allowed: float, service: float, fill: bool) -> float:
-    if not fill:
-        return max(m, float(demand.ppf(service)))
-    if shortage(demand, m) <= allowed:
-        return m
-    return float(brentq(lambda r: shortage(demand, r) - allowed, m, demand.isf(1e-15) + m, xtol=1e-10))
+def missing(m: float, s2: float, r: float) -> float:
+    """Units short in a cycle, E[(Z - r)+]."""
+    if s2 == 0:
+        return 0.0
+    if m > 20 + 1e-9:
+        return shortage(stats.gamma(m * m / s2, scale=s2 / m), r)
+    count = int(max(r, m + 80 * math.sqrt(s2))) + 100
+    return float(_counted(m, s2, count)[1][int(r)])
+
+
+def _first_of_gamma(m: float, s2: float, wait: float, lift: float, service: float, fill: bool) -> float:
+    demand = stats.gamma(m * m / s2, scale=s2 / m)
+
+    def lacks(r: float) -> float:
+        if not fill:
+            return service - float(demand.cdf(r))
+        return shortage(demand, r) - (1 / service - 1) * (lift + min(wait, r))
+
+    if lacks(1e-6) <= 0:
+        return 0.0
+    at_least = brentq(lacks, 0.0, demand.isf(1e-15) + m, xtol=1e-10)
+    return float(math.ceil(at_least - 1e-6))
 
 
 def shortage(demand: stats.rv_continuous, r: float) -> float:

@@ -116,6 +116,17 @@ def in_other_money(instance: Instance, rate: float) -> Instance:
     return replace(instance, **prices, limits=tuple(limits))
 
 
+def in_other_volume(instance: Instance, rate: float) -> Instance:
+    """Every volume in a unit of which one old unit makes ``rate``."""
+    limits = tuple(
+        replace(row, amount=row.amount * rate, penalty=row.penalty / rate) if row.measure == "volume_m3" else row
+        for row in instance.limits
+    )
+    times = {name: getattr(instance, name) * rate for name in ("volume_m3", "room_m3", "surge_m3")}
+    per = {name: getattr(instance, name) / rate for name in ("surge_cost", "storage_cost")}
+    return replace(instance, **times, **per, limits=limits)
+
+
 def without_limits(instance: Instance) -> Instance:
     """No rows of the Limits sheet."""
     return replace(instance, limits=())

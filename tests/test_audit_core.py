@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,18 @@ from scipy import stats
 from optimizer.auditing.calendar import calendar
 from optimizer.auditing.recompute import Decisions, Recomputation, Recomputed
 from optimizer.auditing.reference import Reference, reference
-from optimizer.auditing.stock import Service, excess_probability, expected_shortage, order_quantity, spoiled_per_day
+from optimizer.auditing.stock import (
+    Awaited,
+    Service,
+    Shelf,
+    awaited_demand,
+    excess_probability,
+    expected_shortage,
+    lifted,
+    order_quantity,
+    shelf,
+    spoiled_per_day,
+)
 from tests.audit_network import make_case, rates
 
 AUDITOR = Path(__file__).parents[1] / "optimizer"
@@ -86,18 +96,20 @@ def test_gamma_losses_are_the_integral() -> None:
 
 @pytest.mark.parametrize("fill", [True, False])
 def test_the_smallest_reorder_point_is_the_first_that_serves(fill: bool) -> None:
-    """Trying r = ceil(m), ceil(m) + 1, ... one by one ends at the same reorder point; only that one is confirmed."""
+    """Trying r = 0, 1, 2 ... one by one ends at the same reorder point; only that one is confirmed."""
     rng = np.random.default_rng(7)
     for _ in range(60):
         m = float(rng.choice([rng.uniform(0.01, 20), rng.uniform(20, 300)]))
         s2, q, level = m * rng.uniform(0.5, 30), float(rng.integers(1, 60)), float(rng.choice([0.9, 0.95, 0.98]))
-        arrays = [np.array([value]) for value in (m, s2, q, level)]
-        service = Service(*arrays, np.array([fill]))
-        r = math.ceil(m - (1e-6 if m > 20 else 0))
+        wait = m * rng.uniform(0, 1)
+        demand = [np.array([value]) for value in (m, s2, wait)]
+        service = Service(Awaited(*demand), np.array([q]), np.array([level]), np.array([fill]))
+        r = 0
         while True:
-            at = np.array([max(r + (1e-6 if m > 20 else 0.0), m)])
-            short, missed = expected_shortage(at, *arrays[:2])[0], excess_probability(at, *arrays[:2])[0]
-            if (short <= (1 - level) * q) if fill else (missed <= 1 - level):
+            at = np.array([r + (1e-6 if m > 20 else 0.0)])
+            short, missed = expected_shortage(at, *demand[:2])[0], excess_probability(at, *demand[:2])[0]
+            order = q + min(wait, r)
+            if (order / (order + short) >= level) if fill else (missed <= 1 - level):
                 break
             r += 1
         assert service.smallest()[0] == r
@@ -105,6 +117,29 @@ def test_the_smallest_reorder_point_is_the_first_that_serves(fill: bool) -> None
         assert not service.confirms(np.array([r + 1.0]))[0]
         assert not service.confirms(np.array([r - 1.0]))[0]
         assert not service.confirms(np.array([r + 0.5]))[0]
+
+
+def test_awaited_demand_by_hand() -> None:
+    """2 a day with variance 6, 5 days, sd 1, reviewed every 7, error 0.1: d = 2, so the undershoot has mean 16 / 2 and
+    E[U (U - 1)] = 16 x 18 / 3; constant demand falls short by a whole review's 14 at most."""
+    arrays = [np.array([value, value]) for value in (2.0, 6.0, 5.0, 1.0, 7.0, 0.1)]
+    arrays[1][1] = arrays[3][1] = arrays[5][1] = 0.0
+    found = awaited_demand(*arrays)
+    assert found.mean.tolist() == pytest.approx([18.17, 24])
+    assert found.wait.tolist() == [8, 14]
+    assert found.variance.tolist() == pytest.approx([30 + 4 + (96 + 8 - 64) + 1.7**2 * 1.01, 0])
+
+
+def test_the_shelf_by_hand() -> None:
+    """Reorder point 20 for a constant 20: Q / 2 = 30 on average, 60 at most, 2 / 60 orders a day.
+
+    Orders of 60 in packs of 11 lift the position by 65.
+    """
+    one = np.ones(1)
+    steady = shelf(Awaited(20 * one, 0 * one, 14 * one), 20 * one, 60 * one, 60 * one, 2 * one, 3 * one, 7 * one)
+    assert [float(figure[0]) for figure in (steady.safety, steady.average, steady.peak)] == [0, 30, 60]
+    assert float(steady.orders_per_day[0]) == pytest.approx(2 / 60)
+    assert lifted(60 * one, 11 * one)[0] == 65
 
 
 def test_order_quantity_by_hand() -> None:
@@ -121,8 +156,13 @@ def test_order_quantity_by_hand() -> None:
 def test_spoilage_of_constant_demand() -> None:
     """30 units arrive, 20 sell within the shelf life: 10 of every cycle of 25 spoil, at 2 units a day 0.8 a day."""
     one = np.ones(1)
-    assert spoiled_per_day(30 * one, 25 * one, 2 * one, 0 * one, 0 * one, 10 * one)[0] == pytest.approx(0.8)
-    assert spoiled_per_day(90 * one, 25 * one, 2 * one, 0 * one, 0 * one, 10 * one)[0] == pytest.approx(2.0)
+    assert spoiled_per_day(_shelf(30), 2 * one, 0 * one, 0 * one, 10 * one)[0] == pytest.approx(0.8)
+    assert spoiled_per_day(_shelf(90), 2 * one, 0 * one, 0 * one, 10 * one)[0] == pytest.approx(2.0)
+
+
+def _shelf(peak: float) -> Shelf:
+    """Orders of 25 units, 2 / 25 a day."""
+    return Shelf(*(np.array([float(value)]) for value in (0, 0, peak, 25, 2 / 25)))
 
 
 def test_spoilage_of_gamma_demand_is_the_integral() -> None:
@@ -131,7 +171,7 @@ def test_spoilage_of_gamma_demand_is_the_integral() -> None:
     mean, variance = 20.0, 10.0 * 3.0 + (0.1 * 20.0) ** 2
     left = np.trapezoid(stats.gamma.cdf(levels, mean**2 / variance, scale=variance / mean), levels)
     one = np.ones(1)
-    found = spoiled_per_day(30 * one, 25 * one, 2 * one, 3 * one, 0.1 * one, 10 * one)
+    found = spoiled_per_day(_shelf(30), 2 * one, 3 * one, 0.1 * one, 10 * one)
     assert found[0] == pytest.approx(left * 2 / 25, rel=1e-6)
 
 
@@ -254,7 +294,7 @@ def test_flow_and_lead_time_through_a_feeder_that_holds_stock() -> None:
     rows = _recomputed(_reference(), [True, True]).rows
     assert rows["flow"].tolist() == [5, 3]
     assert rows["lead_time"].tolist() == [5, 2]
-    assert rows["lead_time_demand"].tolist() == [60, 15]
+    assert (rows["reorder_point"] - rows["safety_stock"]).tolist() == pytest.approx(rows["lead_time_demand"].tolist())
 
 
 def test_flow_and_lead_time_through_a_cross_dock() -> None:

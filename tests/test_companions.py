@@ -10,9 +10,9 @@ import pytest
 from models.column_generation import solve
 from models.companions import Baskets, Companions, baskets, shipped, together
 from models.evaluation import evaluate
+from models.gathering import polish
 from models.instance import Bools, Instance
 from models.orders import OrderLines
-from optimizer.polish import polish
 
 from .instances import tiny
 

@@ -26,6 +26,7 @@ from .test_constraints import AWAY, FAST_AWAY, NEAR, SLOW_AWAY, TESTED, certifie
 
 LARGE_NEAR = {"review_days": np.array([3.0, 1.0])}
 LARGE_FAR = {"review_days": np.array([1.0, 3.0])}
+FAR_BEFORE = {"in_force": np.array([[False, True], [False, True]])}
 ANY = (True, True)
 N0, N1 = (True, False), (False, True)
 
@@ -100,6 +101,12 @@ BITES = (
     Bite("purchases", "min", 920, LARGE_FAR, 450, 5, 480, SLOW_AWAY, "30 days' sales are 900, stock 15 or 25"),
     Bite("purchases", "max", 830, LARGE_NEAR | {"on_hand": np.array([[10.0, 0.0], [0.0, 0.0]])}, 450, 15, 510,
          FAST_AWAY, "100 less to buy with 10 of the slow SKU on hand"),
+    Bite("changes", "min", 1, {"in_force": np.array([[True, False], [True, False]])}, 450, 1, 480, SLOW_AWAY,
+         "none with both at N0 as before; the slow SKU away is gone and new"),
+    Bite("changes", "max", 3, FAR_BEFORE, 450, 1, 480, SLOW_AWAY, "both moved are two gone and two new"),
+    Bite("changes", "max", 1, FAR_BEFORE, 450, 1, 510, FAST_AWAY, "the fast SKU at N1 is gone, at N0 is new: two",
+         skus=(False, True)),
+    Bite("changes", "max", 0, FAR_BEFORE, 450, 2, 540, AWAY, "nothing may become new at N0", nodes=N0),
 )  # fmt: skip
 
 
@@ -116,9 +123,9 @@ CASES = [case(bite) for bite in BITES]
 
 
 def can_be_impossible(bite: Bite) -> bool:
-    """Nothing at one of the nodes is no contradiction, one node is always open, and a least cost has no upper end."""
+    """Nothing at one node, or no change, is no contradiction, one node is always open, and a least cost has no end."""
     reachable = bite.sense == "max" and not all(bite.nodes)
-    return not reachable and (bite.measure, bite.sense) not in (("nodes", "max"), ("cost", "min"))
+    return not reachable and (bite.measure, bite.sense) not in (("nodes", "max"), ("changes", "max"), ("cost", "min"))
 
 
 def every_period(bite: Bite, instance: Instance) -> list[tuple[int, int]]:

@@ -12,14 +12,17 @@ import pandas as pd
 import pytest
 
 from models.spread import quantile
+from optimizer.assembly import assembly_findings
 from optimizer.case import Case
 from optimizer.cli import main
 from optimizer.errors import UsageError
 from optimizer.forecast import forecast
+from optimizer.forecasting import forecast as expected_rates
+from optimizer.forecasting import outages_of
 from optimizer.tables.forecasts import SHEETS
 
 from . import small
-from .cases import case_of, orders
+from .cases import case_of, orders, scenario
 
 DAYS = pd.date_range("2025-10-08", "2026-12-31")  # 450 days
 LAST = pd.date_range("2026-12-04", "2026-12-31")  # the last 28 of them
@@ -139,3 +142,39 @@ def test_command_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert len(answer["series"]) > 26
     assert main(["forecast", str(book), "--sku", "P-9"]) == 2
     assert main(["forecast", str(book), "--out", str(book)]) == 2
+
+
+def test_stock_history_says_when_nothing_could_be_sold() -> None:
+    """HUB runs out on the 3rd, SPARE on the 5th, HUB is filled on the 8th: out of stock from the 5th to the 7th.
+
+    A SKU that is never counted is never out; the last count holds until the sheet's last day, the 10th.
+    """
+    counts = [("HUB", 1, 5), ("SPARE", 1, 2), ("HUB", 3, 0), ("SPARE", 5, 0), ("HUB", 8, 9), ("SPARE", 10, 0)]
+    case = case_of(
+        skus=[{"sku": "A", "unit_cost": 1}, {"sku": "B", "unit_cost": 1}],
+        nodes=[{"node": name, "type": "central"} for name in ("HUB", "SPARE")],
+        regions=[{"region": "E"}],
+        stockhistory=[
+            {"date": f"2026-12-{day:02d}", "sku": "A", "node": node, "on_hand": n} for node, day, n in counts
+        ],
+    )
+    out = outages_of(case)
+    assert out is not None
+    assert out.sku.tolist() == [0, 0, 0]
+    assert pd.to_datetime(out.day, unit="D").day.tolist() == [5, 6, 7]
+
+
+def test_blank_uplift_is_read_off_the_years_before_and_said() -> None:
+    """STEP trebles in the last 28 days of 2026; the campaign of that name in 2027 is taken for about 3, and told so."""
+    rows = [
+        {"campaign": "DROP-2026", "from": "2026-12-04", "until": "2026-12-31", "sku": "STEP"},
+        {"campaign": "drop 2027", "from": "2027-02-01", "until": "2027-02-28", "sku": "STEP"},
+        {"campaign": "new", "from": "2027-02-01", "until": "2027-02-28", "sku": "EVEN"},
+    ]
+    case = scenario(two_skus(), campaigns=rows)
+    rates = expected_rates(case)
+    assert rates.mean[1, 0] == pytest.approx([1.0, 3.0], rel=0.2)
+    assert rates.mean[0, 0] == pytest.approx([2.0, 2.0], rel=0.05)
+    said = {finding.value: finding for finding in assembly_findings(case, rates) if finding.code == "A-006"}
+    assert sorted(said) == ["drop 2027", "new"]
+    assert said["new"].severity == "warning"

@@ -22,10 +22,17 @@ def test_published_optimum_is_reached_and_certified(name: str, shared: Path) -> 
     """Plan and bound meet the optimum of the literature (sources in reference/optima.csv)."""
     assert (shared / "reference" / "optima.csv").exists()
     problem = known_answers.known(name)
-    plan, _ = known_answers.planned(problem, time_limit=120)
+    plan, _ = known_answers.planned(problem, time_limit=300)
     assert plan.bound <= problem.optimum + problem.tolerance, "a bound above the optimum certifies nonsense"
     assert plan.cost == pytest.approx(problem.optimum, abs=problem.tolerance)
     assert plan.gap <= 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["holmberg_p30", "holmberg_p31", "holmberg_p32", "holmberg_p36"])
+def test_published_optimum_of_a_hard_one(name: str, shared: Path) -> None:
+    """Half a minute each on an idle machine: where rooms are tight and the bound of the rents is 2 % off, too."""
+    test_published_optimum_is_reached_and_certified(name, shared)
 
 
 def test_the_case_says_what_the_publication_says(shared: Path) -> None:

@@ -71,4 +71,4 @@ def test_the_closed_form_of_the_gamma_shortage_is_its_integral() -> None:
 
 def test_the_reorder_point_of_a_poisson_demand_is_its_published_quantile() -> None:
     """P(X <= 14) = 0.9165 < 0.95 <= P(X <= 15) = 0.9513 for Poisson mean 10 (any table of the Poisson distribution)."""
-    assert longhand.reorder_point(10.0, 10.0, 1.0, 0.95, False) == 15.0
+    assert longhand.reorder_point(10.0, 10.0, 3.0, 1.0, 0.95, False) == 15.0

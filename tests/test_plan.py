@@ -192,31 +192,44 @@ def test_stock_figures_stand_in_the_first_period_only(plan: Plan) -> None:
 
 
 def test_actions_are_reckoned_by_hand(plan: Plan) -> None:
-    """POP opens in February; HUB's 31 - 20 = 11 units go to CENTRAL, whose other 39 are bought in packs: 40."""
+    """POP opens in February and lacks 10 by then, 3 days from CENTRAL. HUB sells its 31 S1 in January; CENTRAL buys the
+    50 it lacks and those 10. Of S2, which HUB no longer stocks, CENTRAL can take 1 of 9."""
     told = plan.actions[["action", "sku", "from", "to", "quantity", "value"]].fillna(0).to_numpy().tolist()
     assert told == [
         ["open", "", "", "POP", 0, 300],
-        ["transfer", "S1", "HUB", "CENTRAL", 11, 110],
-        ["purchase", "S1", "ACME", "CENTRAL", 40, 400],
+        ["transfer", "S2", "HUB", "CENTRAL", 1, 4],
+        ["transfer", "S1", "CENTRAL", "POP", 10, 100],
+        ["purchase", "S1", "ACME", "CENTRAL", 60, 600],
+        ["clear", "S2", "HUB", "", 8, 32],
     ]
-    assert [day.date() for day in plan.actions["ship_by"]] == [date(2027, 2, 1), date(2027, 1, 1), date(2027, 1, 1)]
+    first = date(2027, 1, 1)
+    days = [date(2027, 2, 1), first, date(2027, 1, 29), first, first]
+    assert [day.date() for day in plan.actions["ship_by"]] == days
+    assert [day.date() for day in plan.actions["arrives"].dropna()] == [
+        date(2027, 1, 4), date(2027, 2, 1), date(2027, 1, 5)
+    ]  # fmt: skip
 
 
 def test_stock_waits_where_a_later_period_needs_it_and_leaves_where_none_does() -> None:
-    """CENTRAL needs S1. POP's 7 stay, for February; with POP dropped they go there too, after HUB's (nearer)."""
+    """CENTRAL needs S1. POP's 7 stay, for February; with POP dropped they go there. HUB's 11 beyond its level do not:
+    CENTRAL, which feeds HUB, would have to send them back."""
     plan = hand_plan()
     stocked = plan.stocked.copy()
     stocked[0, 2, 1], stocked[0, 1, 1] = False, True
     moves = plan_of(plan.case, plan.instance, stocked, plan.open).actions
-    moves = moves[moves["action"] == "transfer"]
-    assert moves[["from", "to", "quantity"]].to_numpy().tolist() == [["HUB", "CENTRAL", 11], ["POP", "CENTRAL", 7]]
+    moves = moves[(moves["action"] == "transfer") & (moves["sku"] == "S1")]
+    assert moves[["from", "to", "quantity"]].to_numpy().tolist() == [["POP", "CENTRAL", 7]]
     assert "POP" not in set(plan.actions["from"])
 
 
 def test_a_transfer_of_goods_worth_less_than_its_cost_is_not_proposed() -> None:
-    """HUB's 11 spare S1 are worth 110: at 110 a transfer they move, at 111 CENTRAL buys all its 50."""
+    """With POP dropped, its 7 S1 are worth 70: at 70 a transfer they move, and CENTRAL buys 45 of the 50 it lacks, in
+    packs of 5; at 71 it buys them all."""
     plan = hand_plan()
-    for cost, moved, bought in ((110, 11, 40), (111, 0, 50)):
+    stocked = plan.stocked.copy()
+    stocked[0, 2, 1], stocked[0, 1, 1] = False, True
+    plan = plan_of(plan.case, plan.instance, stocked, plan.open)
+    for cost, moved, bought in ((70, 7, 45), (71, 0, 50)):
         case = replace(plan.case, settings=plan.case.settings.with_values(transfer_cost=cost))
         actions = replace(plan, case=case).actions
         level = actions[actions["to"] == "CENTRAL"].groupby("action")["quantity"].sum()

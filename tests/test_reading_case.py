@@ -15,7 +15,7 @@ from optimizer.case import TABLES, items
 from optimizer.errors import InfeasibleCase, InputInvalid
 from optimizer.reading import read
 from optimizer.reading.checks import CHECKS, check_case
-from optimizer.reading.sheets import TIER_DEFAULTS, columns
+from optimizer.reading.sheets import SHEETS, TIER_DEFAULTS, columns
 from optimizer.reading.zones import ZONES, distance_km, estimate
 
 from .reading_books import day, findings, good, read_good, save
@@ -347,7 +347,7 @@ def test_tables_are_what_they_promise(tmp_path: Path) -> None:
     kinds = {"number": "f", "whole": "f", "date": "M", "flag": "b"}
     for name in TABLES[1:]:
         table = case.table(name)
-        sheet = {"skus": "SKUs"}.get(name, name.capitalize())
+        sheet = next(sheet.name for sheet in SHEETS if sheet.name.casefold() == name)
         for column in columns(sheet):
             assert table[column.name].dtype.kind == kinds.get(column.kind, "O"), (name, column.name)
             if column.kind not in kinds:

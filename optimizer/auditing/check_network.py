@@ -13,7 +13,7 @@ from .facts import TEMPERATURES, Floats
 from .recompute import Recomputed
 from .reference import Reference
 from .report import ABSOLUTE, RELATIVE, Report
-from .use import SPANNING, Limit, NodeUse, limit_use, violation
+from .use import AT_FIRST, SPANNING, Limit, NodeUse, limit_use, violation
 from .workbook import Table
 
 
@@ -145,7 +145,7 @@ def _limit_lines(limit: Limit, ref: Reference, used: Floats) -> Iterator[Expecte
 
 def _span(limit: Limit, labels: tuple[str, ...]) -> str:
     """What a limit that holds once covers, as the sheet says it."""
-    if limit.measure == "purchases":
+    if limit.measure in AT_FIRST:
         return labels[0]
     first, last = int(limit.periods[0]), int(limit.periods[-1])
     if len(limit.periods) > 2 and last - first == len(limit.periods) - 1:

@@ -22,7 +22,7 @@ def check_rows(read: Read, ref: Reference, found: Recomputed, report: Report) ->
     rows = found.rows
     row_of[rows["k"], rows["n"], rows["t"]] = np.arange(len(rows))
     check_placement(read.placement, ref, found, row_of[read.placement.index], report)
-    check_replenishment(read.replenishment, ref, found, row_of[read.replenishment.index], report)
+    check_replenishment(read, ref, found, row_of[read.replenishment.index], report)
 
 
 def check_placement(lines: Keyed, ref: Reference, found: Recomputed, row: Ints, report: Report) -> None:
@@ -43,14 +43,14 @@ def check_placement(lines: Keyed, ref: Reference, found: Recomputed, row: Ints, 
     report.numbers("V-034", table, "cost", rows["cost"].to_numpy())
 
 
-def check_replenishment(lines: Keyed, ref: Reference, found: Recomputed, row: Ints, report: Report) -> None:
+def check_replenishment(read: Read, ref: Reference, found: Recomputed, row: Ints, report: Report) -> None:
     """Source, lead time, service, safety stock, reorder point, order quantity and first order.
 
     Lines that no Placement row stands behind are left to V-005.
     """
     keep = np.flatnonzero(row >= 0)
     keep = keep[found.rows["stocked"].to_numpy(dtype=bool)[row[keep]]]
-    lines = lines.only(keep)
+    lines = read.replenishment.only(keep)
     table, rows, k = lines.table, found.rows.iloc[row[keep]], lines.index[0]
     report.numbers("V-025", table, "demand_per_day", rows["flow"].to_numpy())
     report.numbers("V-025", table, "sd_per_day", np.sqrt(rows["variance"].to_numpy()))
@@ -70,13 +70,28 @@ def check_replenishment(lines: Keyed, ref: Reference, found: Recomputed, row: In
         "The smallest that keeps the service promised.",
     )
     report.numbers(
-        "V-031", table, "safety_stock", rows["safety_stock"].to_numpy(), "Reorder point less lead-time demand."
+        "V-031", table, "safety_stock", rows["safety_stock"].to_numpy(), "Reorder point less sales until delivery."
     )
     report.numbers("V-032", table, "order_up_to", (rows["reorder_point"] + rows["order_quantity"]).to_numpy())
-    _first_orders(lines, ref, rows, report)
+    _first_orders(lines, read, ref, found, rows, report)
 
 
-def _first_orders(lines: Keyed, ref: Reference, rows: pd.DataFrame, report: Report) -> None:
+def sold_until_left(read: Read, ref: Reference, found: Recomputed) -> Floats:
+    """(K, N) whole units that a node sells until the plan leaves it; inf where it stays to the end."""
+    _, _, _, periods = ref.known.shape
+    flow = np.zeros((*ref.holds.shape, periods))
+    rows = found.rows[found.rows["stocked"].astype(bool)]
+    flow[rows["k"], rows["n"], rows["t"]] = rows["flow"]
+    sold, here = np.zeros(ref.holds.shape), np.ones(ref.holds.shape, dtype=bool)
+    for t in range(periods):
+        here &= read.decisions.stocked[:, :, t]
+        sold += here * flow[:, :, t] * ref.known.calendar.days[t]
+    return np.where(here, np.inf, np.ceil(sold - 1e-9))
+
+
+def _first_orders(
+    lines: Keyed, read: Read, ref: Reference, found: Recomputed, rows: pd.DataFrame, report: Report
+) -> None:
     """Stock and first order, which stand in the first period only: up to the level, whole packs, at least the MOQ."""
     k, n, t = lines.index
     reorder, quantity, flow = (rows[name].to_numpy() for name in ("reorder_point", "order_quantity", "flow"))
@@ -85,10 +100,12 @@ def _first_orders(lines: Keyed, ref: Reference, rows: pd.DataFrame, report: Repo
     least = np.where(ref.sources.feeder[k, n] < 0, np.maximum(ref.sources.moq[k, n], 1.0), 1.0)
     report.numbers("V-026", lines.table, "min_order", least)
     report.numbers("V-026", lines.table, "pack_size", goods.pack[k])
-    wanted = np.maximum(reorder + quantity - position, least)
-    due = (position <= reorder + 1e-9) & (quantity > 0)
+    aim = np.minimum(reorder + quantity, sold_until_left(read, ref, found)[k, n])
+    wanted = np.maximum(aim - position, least)
+    due = (position <= reorder + 1e-9) & (aim > position + 1e-9)
     order = np.where(due, np.ceil(wanted / goods.pack[k] - 1e-9) * goods.pack[k], 0.0)
-    due_days = np.where(order > 0, 0.0, np.maximum(position - reorder, 0.0) / np.where(flow > 0, flow, np.nan))
+    above = np.where(position > reorder + 1e-9, position - reorder, np.nan)
+    due_days = np.where(order > 0, 0.0, above / np.where(flow > 0, flow, np.nan))
     _order_dates(lines, ref, np.where(now, due_days, np.nan), report)
     for column, own in (("on_hand", ref.on_hand[k, n]), ("on_order", ref.on_order[k, n]), ("order_now", order)):
         report.numbers("V-035", lines.table, column, np.where(now, own, np.nan))

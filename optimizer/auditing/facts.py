@@ -106,6 +106,7 @@ class Sites:
     per_unit: Floats
     outage_days: Floats
     capabilities: tuple[frozenset[str], ...]
+    open_from: np.ndarray  # (N,) days, the beginning of time where blank
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ def _sites(nodes: pd.DataFrame, days: Calendar) -> Sites:
         per_unit=numbers(nodes, "inbound_cost_per_unit", 0.0),
         outage_days=numbers(nodes, "outage_days_per_year", 0.0),
         capabilities=tuple(frozenset(items(text)) for text in texts(nodes, "capabilities")),
+        open_from=pd.to_datetime(nodes["open_from"]).fillna(pd.Timestamp("1900-01-01")).to_numpy("datetime64[D]"),
     )
 
 

@@ -17,7 +17,7 @@ from .decisions import read_decisions
 from .recompute import Recomputation, Recomputed
 from .reference import Rates, Reference, reference
 from .report import Report
-from .use import Limit, NodeUse, cuts, limit_use, limits, node_use, penalty
+from .use import AT_FIRST, Limit, NodeUse, cuts, limit_use, limits, node_use, penalty
 from .workbook import PlanBook
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def check_promises(book: PlanBook, case: Case, rates: Rates | None, report: Repo
     check_nodes(read, ref, found, use, report)
     check_limits(book.tables["Limits"], list(expected_limits(read, ref, found, use, rows)), report)
     check_regions(book, read, ref, found, report)
-    check_actions(book, read, ref, report)
+    check_actions(book, read, case, ref, found, rows, report)
     check_changes(book, read, case, ref, found, report)
     check_certificate(book.run, money, report)
     check_sums(book, book.run, report)
@@ -62,7 +62,7 @@ def money_of(ref: Reference, read: Read, found: Recomputed, use: NodeUse, rows: 
         if not len(limit.periods):
             continue
         used = limit_use(limit, ref, read.decisions, found, use)
-        if limit.measure == "purchases":
+        if limit.measure in AT_FIRST:
             paid[0] += penalty(limit, used)
         elif len(used) == 1:
             paid[limit.periods[0]] += penalty(limit, used)

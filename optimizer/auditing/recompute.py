@@ -13,7 +13,7 @@ from .facts import Bools, Floats, Ints, sums
 from .flows import Draw, lead_times, upstream
 from .lanes import BANDS_KG, bands, choices, ranking
 from .reference import Reference
-from .stock import Service, order_quantity, reorder_point, spoiled_per_day
+from .stock import Service, awaited_demand, lifted, order_quantity, reorder_point, shelf, spoiled_per_day
 
 CELLS = 1_000_000  # SKU x region cells of a batch: bounds the memory
 KEPT = 200  # broken cells that are remembered one by one
@@ -242,30 +242,31 @@ class Recomputation:
         return self._costed(self._policy(rows))
 
     def _policy(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Protection time, order quantity, reorder point and the stock they mean; 0 where nothing is held."""
+        """Order quantity, reorder point and the stock they mean; 0 where nothing is held."""
         known, rules = self.ref.known, self.ref.rules
         k, n = rows["k"].to_numpy(), rows["n"].to_numpy()
         held = rows["stocked"].to_numpy()
         flow = np.where(held, rows["flow"], 0.0)
         review = known.sites.review_days[n]
-        protection = np.where(held, rows["lead_time"] + review, 0.0)
-        mean = protection * flow
         error = self.ref.rates.level_error[k]
-        spread = protection * rows["variance"] + (rows["lead_time_sd"] * flow) ** 2 + (error * mean) ** 2
+        lead, pooled = rows["lead_time"].to_numpy(), rows["variance"].to_numpy()
         quantity = self._quantity(k, n, rows, flow, review)
-        service = Service(mean, spread.to_numpy(), quantity, rules.service_level[k], rules.fill[k])
+        demand = awaited_demand(flow, pooled, lead, np.square(rows["lead_time_sd"]), review, error)
+        lift = lifted(quantity, known.goods.pack[k])
+        service = Service(demand, lift, rules.service_level[k], rules.fill[k])
         reorder = reorder_point(service, _written(self.plan.reorder, rows))
-        safety = np.where(quantity > 0, reorder - mean, 0.0)
+        figures = shelf(demand, reorder, quantity, lift, flow, lead, review)
         life = known.goods.shelf_life[k]
-        spoiled = spoiled_per_day(safety + quantity, quantity, flow, rows["variance"].to_numpy(), error, life)
+        spoiled = spoiled_per_day(figures, flow, pooled, error, life)
         return rows.assign(
             review_days=review,
-            lead_time_demand=mean,
-            safety_stock=safety,
+            lead_time_demand=reorder - figures.safety,
+            safety_stock=figures.safety,
             reorder_point=reorder,
             order_quantity=quantity,
-            average_stock=safety + quantity / 2.0,
-            peak_stock=safety + quantity,
+            average_stock=figures.average,
+            peak_stock=figures.peak,
+            orders_per_day=figures.orders_per_day,
             spoiled_per_day=spoiled,
         )
 
@@ -293,9 +294,8 @@ class Recomputation:
         known, sources = self.ref.known, self.ref.sources
         k, n, t = (rows[name].to_numpy() for name in "knt")
         days, months = known.calendar.days[t], known.calendar.months[t]
-        flow, quantity, average = (rows[name].to_numpy() for name in ("flow", "order_quantity", "average_stock"))
+        flow, orders, average = (rows[name].to_numpy() for name in ("flow", "orders_per_day", "average_stock"))
         goods, sites = known.goods, known.sites
-        orders = np.divide(flow, quantity, out=np.zeros_like(flow), where=rows["stocked"].to_numpy() & (quantity > 0))
         return rows.assign(
             volume_m3=rows["peak_stock"] * goods.volume_m3[k],
             value=average * goods.unit_cost[k],

@@ -1,4 +1,4 @@
-"""Order quantity, reorder point and spoilage, written from MATHEMATICS.md, section 6.
+"""Order quantity, awaited demand, reorder point, stock and spoilage, written from MATHEMATICS.md, section 6.
 
 Everything takes equally long one-dimensional arrays: units, units/day, days. Loss functions are the closed forms of
 Silver, Pyke & Thomas (4th ed., ch. 6-7) in terms of incomplete beta and gamma functions.
@@ -7,6 +7,7 @@ Silver, Pyke & Thomas (4th ed., ch. 6-7) in terms of incomplete beta and gamma f
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def order_quantity(flow: Floats, fixed: Floats, holding: Floats, cap: Floats, fl
 
 
 def excess_probability(level: Floats, mean: Floats, variance: Floats) -> Floats:
-    """P(X > level) of lead-time demand that is Poisson, negative binomial or gamma by section 6."""
+    """P(X > level) of awaited demand that is Poisson, negative binomial or gamma by section 6."""
     out = np.empty_like(mean)
     for family, rows in _families(mean, variance):
         out[rows] = family(level[rows], mean[rows], variance[rows])[0]
@@ -53,7 +54,7 @@ def expected_shortage(level: Floats, mean: Floats, variance: Floats) -> Floats:
 
 
 def is_constant(mean: Floats, variance: Floats) -> Bools:
-    """Lead-time demand without spread worth the name."""
+    """Demand without spread worth the name."""
     return variance <= 1e-12 * np.maximum(1.0, mean * mean)
 
 
@@ -93,51 +94,80 @@ def _gamma(level: Floats, mean: Floats, variance: Floats) -> tuple[Floats, Float
     return above, mean * special.gammaincc(shape + 1.0, level / scale) - level * above
 
 
+@dataclass(frozen=True)
+class Awaited:
+    """Demand from the reorder point to the delivery: equally long arrays, units."""
+
+    mean: Floats
+    variance: Floats  # 0 = a constant
+    wait: Floats  # mean undershoot
+
+    def only(self, rows: NDArray[np.int64]) -> Awaited:
+        """Some of the rows."""
+        return Awaited(self.mean[rows], self.variance[rows], self.wait[rows])
+
+
+def awaited_demand(
+    flow: Floats, variance: Floats, lead: Floats, lead_variance: Floats, review: Floats, error: Floats
+) -> Awaited:
+    """Undershoot at the review plus demand of the lead time; all 0 where there is no flow."""
+    moving = flow > 0
+    between = review * flow
+    ratio = np.divide(variance, flow, out=np.ones_like(flow), where=moving)
+    once, twice = np.maximum(between + ratio - 1.0, 0.0), np.maximum(between + 2.0 * ratio - 2.0, 0.0)
+    lead_spread = lead_variance * flow * flow
+    unsure = np.square(error * flow * (lead + review / 2.0))
+    of_wait = np.maximum(once * twice / 3.0 + once / 2.0 * (1.0 - once / 2.0), 0.0)
+    steady = is_constant((lead + review) * flow, (lead + review) * variance + lead_spread + unsure)
+    wait = np.where(steady, between, once / 2.0)
+    biased = np.where(steady, 0.0, error * error)
+    spread = np.where(steady, 0.0, lead * variance + lead_spread + of_wait + unsure * (1.0 + biased))
+    mean = flow * (lead + biased * (lead + review / 2.0)) + wait
+    return Awaited(np.where(moving, mean, 0.0), np.where(moving, spread, 0.0), np.where(moving, wait, 0.0))
+
+
 class Service:
     """The promise of one batch of rows: which reorder points meet it, and the smallest that does."""
 
-    def __init__(self, mean: Floats, variance: Floats, quantity: Floats, level: Floats, fill: Bools) -> None:
-        self.mean, self.variance, self.quantity, self.level, self.fill = mean, variance, quantity, level, fill
-        self.constant = is_constant(mean, variance)
-        self.smooth = ~self.constant & (mean > SMALL_MEAN)
+    def __init__(self, demand: Awaited, lift: Floats, level: Floats, fill: Bools) -> None:
+        self.demand, self.lift, self.level, self.fill = demand, lift, level, fill
+        self.constant = demand.variance <= 0
+        self.smooth = ~self.constant & (demand.mean > SMALL_MEAN)
 
     def only(self, rows: NDArray[np.int64]) -> Service:
         """Some of the rows."""
-        figures = (self.mean[rows], self.variance[rows], self.quantity[rows], self.level[rows])
-        return Service(*figures, self.fill[rows])
+        return Service(self.demand.only(rows), self.lift[rows], self.level[rows], self.fill[rows])
 
     def met(self, reorder: Floats, slack: float = 0.0) -> Bools:
         """Does reorder point `reorder` meet the service measure (with `slack` as a share of the promise)?"""
-        level = np.maximum(reorder + np.where(self.smooth, 1e-6, 0.0), self.mean * self.smooth)
-        missed = excess_probability(level, self.mean, self.variance)
-        short = expected_shortage(level, self.mean, self.variance)
+        level = reorder + np.where(self.smooth, 1e-6, 0.0)
+        mean, variance = self.demand.mean, self.demand.variance
+        missed = excess_probability(level, mean, variance)
+        short = expected_shortage(level, mean, variance)
+        order = self.lift + np.minimum(reorder, self.demand.wait)
         promise = 1.0 - self.level
-        return np.where(self.fill, short <= (promise + slack) * self.quantity, missed <= promise + slack)
-
-    def floor(self) -> Floats:
-        """The smallest integer a reorder point may be: it covers the mean."""
-        return np.ceil(self.mean - np.where(self.smooth, 1e-6, WHOLE))
+        return np.where(self.fill, self.level * short <= (promise + slack) * order, missed <= promise + slack)
 
     def smallest(self) -> Floats:
-        """Smallest reorder point that covers the mean and meets the measure, by doubling and bisection."""
-        low = self.floor() - 1.0
-        high = np.maximum(self.floor(), 1.0)
+        """Smallest integer from 0 on that meets the measure, by doubling and bisection."""
+        low, high = np.full_like(self.level, -1.0), np.zeros_like(self.level)
         while not (met := self.met(high) | (high > BEYOND)).all():
             low, high = np.where(met, low, high), np.where(met, high, 2.0 * high + 1.0)
         while (wide := high - low > 1.0).any():
             middle = np.where(wide, np.floor((low + high) / 2.0), high)
             met = self.met(middle)
             low, high = np.where(met, low, middle), np.where(met, middle, high)
-        return np.where(self.quantity <= 0, 0.0, np.where(self.constant, self.mean, high))
+        return np.where(self.lift <= 0, 0.0, np.where(self.constant, self.demand.mean, high))
 
     def confirms(self, reorder: Floats) -> Bools:
         """Is `reorder` the smallest admissible reorder point, leaving the last digits of the service level aside?"""
         whole = np.abs(reorder - np.round(reorder)) <= 1e-6
-        reached = (reorder >= self.floor()) & self.met(reorder, SLACK)
+        reached = (reorder >= 0) & self.met(np.maximum(reorder, 0.0), SLACK)
         lower = reorder - 1.0
-        least = (lower < self.floor()) | ~self.met(np.maximum(lower, 0.0), -SLACK)
-        constant = np.abs(reorder - self.mean) <= 1e-6 * np.maximum(1.0, self.mean)
-        return np.where(self.quantity <= 0, reorder == 0, np.where(self.constant, constant, whole & reached & least))
+        least = (lower < 0) | ~self.met(np.maximum(lower, 0.0), -SLACK)
+        mean = self.demand.mean
+        constant = np.abs(reorder - mean) <= 1e-6 * np.maximum(1.0, mean)
+        return np.where(self.lift <= 0, reorder == 0, np.where(self.constant, constant, whole & reached & least))
 
 
 def reorder_point(service: Service, written: Floats | None = None) -> Floats:
@@ -151,15 +181,50 @@ def reorder_point(service: Service, written: Floats | None = None) -> Floats:
     return out
 
 
-def spoiled_per_day(
-    arrived: Floats, quantity: Floats, flow: Floats, variance: Floats, level_error: Floats, shelf_life: Floats
-) -> Floats:
-    """Units/day that outlive `shelf_life` days (inf = never): E[(arrived - X)+] per cycle, at most the quantity."""
+@dataclass(frozen=True)
+class Shelf:
+    """What a reorder point means on the shelf; 0 where nothing is held."""
+
+    safety: Floats  # units
+    average: Floats  # units
+    peak: Floats  # units
+    order: Floats  # units of a mean order
+    orders_per_day: Floats
+
+
+def lifted(quantity: Floats, pack: Floats) -> Floats:
+    """Units by which an order up to the level, in whole packs, lifts the position above the reorder point."""
+    return np.where(quantity > 0, quantity + np.maximum(pack - 1.0, 0.0) / 2.0, 0.0)
+
+
+def shelf(
+    demand: Awaited, reorder: Floats, quantity: Floats, lift: Floats, flow: Floats, lead: Floats, review: Floats
+) -> Shelf:
+    """Safety, average and peak stock, mean order and orders a day."""
+    held = quantity > 0
+    steady = demand.variance <= 0
+    short = np.where(steady, 0.0, expected_shortage(np.maximum(reorder, 0.0), demand.mean, demand.variance))
+    safety = np.where(steady, 0.0, np.maximum(reorder - demand.mean + short, 0.0))
+    order = np.where(steady, quantity, lift + np.minimum(demand.wait, reorder))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        served = order / (order + short)
+        at_top = demand.wait / (lift + demand.wait)
+        position = reorder + at_top * lift + (1.0 - at_top) * (lift + 1.0) / 2.0
+        unserved = short - np.maximum(demand.wait - reorder, 0.0)
+        average = position + unserved / (order + short) * np.maximum(order - position, 0.0)
+        average = np.where(steady, order / 2.0, average - served * flow * (lead + review / 2.0))
+        often = flow / (order + short)
+    peak = np.maximum(safety + order, average)
+    return Shelf(*(np.where(held, figure, 0.0) for figure in (safety, average, peak, order, often)))
+
+
+def spoiled_per_day(held: Shelf, flow: Floats, variance: Floats, level_error: Floats, shelf_life: Floats) -> Floats:
+    """Units/day that outlive `shelf_life` days (inf = never): E[(peak - X)+] per cycle, at most an order."""
     out = np.zeros_like(flow)
-    rows = np.flatnonzero(np.isfinite(shelf_life) & (flow > 0) & (quantity > 0))
+    rows = np.flatnonzero(np.isfinite(shelf_life) & (flow > 0) & (held.order > 0))
     if not len(rows):
         return out
-    stock, life = arrived[rows], shelf_life[rows]
+    stock, life = held.peak[rows], shelf_life[rows]
     mean = life * flow[rows]
     spread = life * variance[rows] + (level_error[rows] * mean) ** 2
     constant = is_constant(mean, spread)
@@ -167,5 +232,5 @@ def spoiled_per_day(
     shape, scaled = mean * mean / safe, stock * mean / safe
     leftover = stock * special.gammainc(shape, scaled) - mean * special.gammainc(shape + 1.0, scaled)
     leftover = np.where(constant, np.maximum(stock - mean, 0.0), np.maximum(leftover, 0.0))
-    out[rows] = np.minimum(leftover, quantity[rows]) * flow[rows] / quantity[rows]
+    out[rows] = np.minimum(leftover, held.order[rows]) * held.orders_per_day[rows]
     return out

@@ -16,7 +16,8 @@ from .reference import Reference
 if TYPE_CHECKING:
     from optimizer.case import Case
 
-SPANNING = ("cost", "purchases")  # measures that hold over their periods together, not in each
+AT_FIRST = ("purchases", "changes")  # measures of the first period
+SPANNING = ("cost", *AT_FIRST)  # measures that hold over their periods together, not in each
 ROW_MEASURES = {
     "value": "value", "volume_m3": "volume_m3", "units": "average_stock", "units_per_day": "flow", "skus": "stocked",
 }  # fmt: skip
@@ -144,7 +145,7 @@ def cuts(rows: tuple[Limit, ...], regions: int) -> tuple[Cut, ...]:
 
 
 def limit_use(limit: Limit, ref: Reference, plan: Decisions, found: Recomputed, nodes: NodeUse) -> Floats:
-    """Use of a limit in each of its periods; one figure for cost and purchases."""
+    """Use of a limit in each of its periods; one figure for cost, purchases and changes."""
     if limit.measure == "on_time_share":
         parcels, late = found.tallies[limit.row][:, limit.periods]
         return 1.0 - np.divide(late, parcels, out=np.zeros_like(late), where=parcels > 0)
@@ -154,6 +155,9 @@ def limit_use(limit: Limit, ref: Reference, plan: Decisions, found: Recomputed, 
         return plan.open[limit.nodes][:, limit.periods].sum(axis=0).astype(float)
     if limit.measure == "cost":
         return np.array([_cost(limit, found, nodes)])
+    if limit.measure == "changes":
+        before = plan.stocked[:, :, 0] if ref.in_force is None else ref.in_force
+        return np.array([float((plan.stocked[:, :, 0] ^ before)[np.ix_(limit.skus, limit.nodes)].sum())])
     if limit.measure == "purchases":
         return np.array([purchases(ref, found)[limit.skus].sum()])
     column = {

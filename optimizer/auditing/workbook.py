@@ -31,7 +31,7 @@ CONTRACT: Mapping[str, Mapping[str, str]] = {
         "demand_per_day sd_per_day lead_time_days lead_time_sd review_days service_level safety_stock reorder_point "
         "order_quantity order_up_to on_hand on_order order_now pack_size min_order",
     ),
-    "Actions": _columns("action sku from to ship_by", "quantity value"),
+    "Actions": _columns("action sku from to ship_by arrives reason approval", "quantity value"),
     "Regions": _columns(
         "region temperature period primary_node primary_carrier backup_node backup_carrier",
         "days promise on_time_share extra_cost_of_backup parcels_per_day primary_share no_backup_share",

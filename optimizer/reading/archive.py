@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+import struct
 import time
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ MB = 1024 * 1024
 MOST_RATIO = 200  # a part above 5 MB may not unpack to more than this many times its packed size
 SMALL_PART = 5 * MB
 CHUNK = 4 * MB
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, OverflowError)
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']+)[\"']")
 
@@ -58,6 +60,8 @@ def inspect(path: Path, max_unpacked_mb: float) -> Archive:
             return _describe(path, stamp, archive)
     except zipfile.BadZipFile:
         raise invalid("F-005", path, "is a damaged workbook (the archive is cut off)", "Copy it again.") from None
+    except (*UNREADABLE, OSError, RuntimeError):  # what zipfile raises where sizes and places in the file make no sense
+        raise invalid("F-005", path, "is a damaged workbook (its archive cannot be read)", "Copy it again.") from None
 
 
 def regular_file(path: Path) -> tuple[int, int]:
@@ -134,7 +138,7 @@ def _look_at_parts(path: Path, archive: zipfile.ZipFile) -> None:
             continue
         try:
             _look_at_part(path, archive, entry)
-        except (zipfile.BadZipFile, zlib.error, EOFError):
+        except UNREADABLE:
             raise damaged(path, entry.filename) from None
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.instance import FIRST_PERIOD
+
 from ..case import Case
 from ..columns import named
 from ..errors import nearest
@@ -18,7 +20,7 @@ from .places import Places
 SKU_FILTERS = ("sku", "category", "tier", "temperature")
 NODE_FILTERS = ("node", "node_type")
 BY_REGION = ("units_per_day", "on_time_share")
-BY_NODE = ("value", "volume_m3", "units", "units_per_day", "skus", "nodes")
+BY_NODE = ("value", "volume_m3", "units", "units_per_day", "skus", "nodes", "changes")
 
 
 def empty_filters(case: Case, places: Places) -> Iterator[Hit]:
@@ -81,8 +83,10 @@ def misfits(case: Case, places: Places) -> Iterator[Hit]:
             if limit[name] is not None:
                 said = f"a {name} filter does not go with the measure {measure}"
                 yield Hit(places.cell("Limits", name, row), str(limit[name]), said)
-        if measure == "purchases" and limit["period"] not in (None, first):
-            yield Hit(places.cell("Limits", "period", row), limit["period"], f"purchases are those of {first} only")
+        if measure in FIRST_PERIOD and limit["period"] not in (None, first):
+            yield Hit(places.cell("Limits", "period", row), limit["period"], f"{measure} are those of {first} only")
+        if measure == "changes" and limit["sense"] == "min":
+            yield Hit(places.cell("Limits", "sense", row), "min", "no plan is made to change more: max only")
         if measure == "cost" and limit["sense"] == "min":
             yield Hit(places.cell("Limits", "sense", row), "min", "no plan is made to cost more: max only")
         if measure == "on_time_share" and limit["amount"] > 1:

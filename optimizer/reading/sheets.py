@@ -27,7 +27,7 @@ __all__ = [
     "columns",
 ]
 
-APPROVALS = ("change_value", "transfer_value", "purchase_value", "order_value", "opening_cost")
+APPROVALS = ("change_value", "transfer_value", "purchase_value", "order_value", "clear_value", "opening_cost")
 NODE_TYPES = ("central", "cold", "popup", "regional")
 
 SERVICE: dict[str, Any] = {"low": 0.5, "high": 1.0, "low_open": False, "high_open": True}
@@ -48,6 +48,8 @@ SHEETS: tuple[Sheet, ...] = (
     Sheet("Tiers", "how widely a class of SKUs may be spread, and how well it must be served", key=("tier",)),
     Sheet("Limits", "limits of your own on any measure", key=("limit",)),
     Sheet("Demand", "a forecast of your own; overrides the history", key=("sku", "region", "period")),
+    Sheet("StockHistory", "what was in stock in the past: days without stock are no days without demand",
+        key=("date", "sku", "node")),
     Sheet("Approvals", "which changes and actions need a yes, and from whom", key=("measure", "threshold")),
 )  # fmt: skip
 
@@ -175,7 +177,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("Campaigns", "tier", "code", "touches SKUs of this tier", refers="Tiers", blank="all", several=True),
     Column("Campaigns", "region", "code", "in this region", refers="Regions", blank="all", several=True),
     Column("Campaigns", "uplift", "number", "demand is multiplied by this while it runs (1.5 = half as much again)",
-        "factor", default=1.0, low=0.0),
+        "factor", low=0.0, blank="as history shows for campaigns of this name (a year in it aside), else 1"),
     Column("Campaigns", "extra_units", "number", "units sold on top over the whole campaign, over all it touches",
         "units", default=0.0, low=0.0),
     # Tiers
@@ -214,9 +216,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("Demand", "sd_per_day", "number", "standard deviation of a day's demand", "units/day", low=0.0,
         blank="from the mean and the history"),
     Column("Demand", "period", "period", "only this period", blank="every period"),
+    # StockHistory
+    Column("StockHistory", "date", "date", "day of the count; it holds until the next of this SKU and node",
+        required=True),
+    Column("StockHistory", "sku", "code", "the SKU", required=True, refers="SKUs"),
+    Column("StockHistory", "node", "code", "where it was counted", required=True, refers="Nodes"),
+    Column("StockHistory", "on_hand", "number", "units on the shelf", "units", required=True, low=0.0),
     # Approvals
-    Column("Approvals", "measure", "choice", "value of one change, transfer or purchase, of all purchases from a "
-        "supplier, or the cost of opening a node", "", required=True, choices=APPROVALS),
+    Column("Approvals", "measure", "choice", "value of one change, transfer, purchase or clearance, of all "
+        "purchases from a supplier, or the cost of opening a node", "", required=True, choices=APPROVALS),
     Column("Approvals", "threshold", "number", "from this value on", "money", required=True, low=0.0),
     Column("Approvals", "owner", "text", "who must say yes", required=True),
 )  # fmt: skip

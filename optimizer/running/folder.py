@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,9 +63,10 @@ class Runs:
 
     def begin(self, asked: dict[str, Any]) -> Run:
         """A new run, after those that ended without a word are settled. Call it under the lock. Raises WriteFailed."""
-        chain = self.settle()
+        last = self.settle()
         run = Run(self, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}")
-        run.manifest = begun(run.name, asked, chain)
+        chain, number = (manifest_digest(last.path), last.number) if last else ("", 0)
+        run.manifest = begun(run.name, asked, chain) | {"number": number + 1}
         try:
             run.path.mkdir()
             run.record()
@@ -74,26 +75,26 @@ class Runs:
             raise WriteFailed(f"cannot write in {self.path} ({fault.strerror or fault}).", "Check space.") from fault
         return run
 
-    def past(self) -> Iterator[Run]:
-        """The runs so far, oldest first."""
-        for path in sorted(self.path.iterdir() if self.path.is_dir() else ()):
-            if path.is_dir() and path.name != ARCHIVE:
-                yield Run(self, path.name, read_manifest(path))
+    def past(self) -> list[Run]:
+        """The runs so far, oldest first: by their number, since a clock may go back."""
+        paths = [path for path in (self.path.iterdir() if self.path.is_dir() else ()) if path.is_dir()]
+        runs = [Run(self, path.name, read_manifest(path)) for path in paths if path.name != ARCHIVE]
+        return sorted(runs, key=lambda run: (run.number, run.name))
 
     # --- after a crash ------------------------------------------------------------------------------------------------
 
-    def settle(self) -> str:
-        """Write what became of runs that could not say so, and clear what they left; digest of the last manifest.
+    def settle(self) -> Run | None:
+        """Write what became of runs that could not say so, and clear what they left; the last run.
 
         Call it under the lock: whoever is not the holder is dead.
         """
         self._sweep(self.out.parent, f".{self.out.stem}.")
         self._sweep(self.archive, "")
-        runs = list(self.past())
+        runs = self.past()
         for run in runs:
             with suppress(OSError):
                 run.settle()
-        return manifest_digest(runs[-1].path) if runs else ""
+        return runs[-1] if runs else None
 
     @staticmethod
     def _sweep(folder: Path, prefix: str) -> None:
@@ -146,6 +147,12 @@ class Run:
         return self.path / self.runs.out.name
 
     @property
+    def number(self) -> int:
+        """Runs of a plan are numbered from 1; 0 for one whose manifest cannot be read."""
+        number = self.manifest.get("number")
+        return number if isinstance(number, int) else 0
+
+    @property
     def state(self) -> str:
         """none, pending, published, review, interim, rejected or superseded."""
         return str(self.manifest.get("plan", "none"))
@@ -177,8 +184,8 @@ class Run:
             self.record(plan="published", settled_utc=now())
         elif self.state == "pending" and self.waiting is None:
             self.record(plan="lost", settled_utc=now())
-        if self.state != "pending":
-            self.draft.unlink(missing_ok=True)
+        if self.state != "pending" and self.draft.exists():
+            self.draft.unlink()
         if not self.manifest and not any(self.path.iterdir()):
             self.path.rmdir()
 

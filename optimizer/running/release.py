@@ -32,9 +32,10 @@ def release(run: Run, **facts: Any) -> None:
         "bytes": draft.stat().st_size,
         "previous_sha256": file_digest(out),
     }
+    run.manifest |= {**facts, "plan": "pending", "output": output}
     try:
         output["archive"] = _archived(run.runs)
-        run.record(**facts, plan="pending", output=output)
+        run.record()
     except OSError as fault:
         raise _waits(run, fault) from fault
     commit(run, draft)
@@ -82,17 +83,22 @@ def publish_waiting(runs: Runs) -> Run:
 
 
 def _waits(run: Run, fault: OSError) -> WriteFailed:
-    """Leave the plan where a planner finds it: beside the one it could not replace."""
-    place = run.runs.beside(WAITING)
+    """Leave the plan where a planner finds it, beside the one it could not replace; without a record it cannot wait."""
+    out, place = run.runs.out, run.runs.beside(WAITING)
+    message = f"H-001 {out} could not be replaced ({fault.strerror or fault}); what stood there is unchanged."
+    try:
+        run.record()
+    except OSError:
+        with suppress(OSError):
+            run.draft.unlink(missing_ok=True)
+        run.manifest["plan"] = "none"
+        return WriteFailed(message, "No record of the plan can be written either: make room and plan again.")
     if run.draft.exists():
         try:
             run.draft.replace(place)
         except OSError:
             place = run.draft
-    out = run.runs.out
-    message = f"H-001 {out} could not be replaced ({fault.strerror or fault}); what stood there is unchanged."
-    remedy = f'The plan is kept as {place}: close {out.name}, then run "nodewise publish {out}".'
-    return WriteFailed(message, remedy)
+    return WriteFailed(message, f'The plan is kept as {place}: close {out.name}, then run "nodewise publish {out}".')
 
 
 def _archived(runs: Runs) -> str:

@@ -21,19 +21,10 @@ class Terminated(Interrupted):
 
 @dataclass
 class Stop:
-    """Which signal stopped the run; while ``held``, a signal waits."""
+    """Which signal stopped the run. From the moment a plan is put in its place, signals come ``too_late``."""
 
     terminated: bool = False
-    held: bool = False
-
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Steps that are done together or not at all; a signal that comes meanwhile comes too late."""
-        self.held = True
-        try:
-            yield
-        finally:
-            self.held = False
+    too_late: bool = False
 
     def error(self, message: str) -> Interrupted:
         """The error of a run that was stopped."""
@@ -41,7 +32,7 @@ class Stop:
 
     def hear(self, number: int, frame: object) -> None:
         """The handler."""
-        if not self.held:
+        if not self.too_late:
             self.terminated = self.terminated or number != signal.SIGINT
             raise KeyboardInterrupt
 

@@ -1,21 +1,32 @@
-"""The Actions sheet: what to open, close, move and buy at the start of the plan."""
+"""The Actions sheet: what to open, close, move, buy and clear, and by when (MATHEMATICS.md, section 10)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from models.instance import Floats, Instance, Ints
+from models.instance import Floats
 
-from .basis import TOLERANCE, PlanBasis, column_of, first_day
+from .approvals import joined, owners
+from .basis import TOLERANCE, PlanBasis, first_day
+from .cash import Orders, cut, orders_of
 from .columns import ACTIONS, frame
-from .stock import later, orders_now, stocked_source, suppliers
+from .drawing import drawn, packed
+from .emptying import leftovers
+from .lots import Lots, lots
+from .moves import Moves, moves, sinks
+from .needs import BEFORE, BESIDES, NOW, Needs, days_until_open, leaves, needs
+from .stock import later, stocked_source, suppliers
 
-EARTH_RADIUS_KM = 6371.0
+KINDS = ("open", "close", "transfer", "purchase", "postpone", "clear")
+APPROVED_AS = {
+    "open": "opening_cost", "transfer": "transfer_value", "purchase": "purchase_value", "clear": "clear_value",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,131 +40,206 @@ class Action:
     quantity: float  # units, nan for nodes
     value: float  # money
     ship_by: date
+    arrives: date | None
     reason: str
 
 
+@dataclass
+class Ledger:
+    """Units (K,N) as the actions so far leave them."""
+
+    on_hand: Floats  # on hand today, less what leaves on the first day
+    arriving: Floats  # moved or bought for the first period
+    leaving: Floats  # moved away in the first period
+    lines: list[Action] = field(default_factory=list)
+
+
 def actions(basis: PlanBasis) -> pd.DataFrame:
-    """The Actions sheet: nodes to open and close, then transfers, then purchases, in the order of the SKUs sheet."""
-    need = orders_now(basis)
-    moves, unmet = _surplus_moves(basis, need)
-    supplies = list(_supplies(basis, unmet))
-    lines = [*_node_actions(basis), *moves, *supplies]
-    lines.sort(key=lambda line: ("open", "close", "transfer", "purchase").index(line.action))
-    return frame(
-        ACTIONS,
-        {
-            "action": [line.action for line in lines],
-            "sku": [line.sku for line in lines],
-            "from": [line.origin for line in lines],
-            "to": [line.target for line in lines],
-            "quantity": [line.quantity for line in lines],
-            "value": [line.value for line in lines],
-            "ship_by": [line.ship_by for line in lines],
-            "reason": [line.reason for line in lines],
-        },
-    )
+    """The Actions sheet: nodes to open and close, then transfers, purchases, and what has to wait or to be cleared."""
+    lines = [*_node_actions(basis), *_goods(basis)]
+    lines.sort(key=lambda line: (KINDS.index(line.action), _by_way(line)))
+    table = {
+        "action": [line.action for line in lines],
+        "sku": [line.sku for line in lines],
+        "from": [line.origin for line in lines],
+        "to": [line.target for line in lines],
+        "quantity": [line.quantity for line in lines],
+        "value": [line.value for line in lines],
+        "ship_by": [line.ship_by for line in lines],
+        "arrives": [line.arrives for line in lines],
+        "reason": [line.reason for line in lines],
+    }
+    return frame(ACTIONS, {**table, "approval": _approvals(basis, lines)})
+
+
+def _by_way(line: Action) -> tuple[str, ...]:
+    """Transfers stand together that go the same way; other lines stay as they came."""
+    return (line.ship_by.isoformat(), line.origin, line.target, line.sku) if line.action == "transfer" else ()
+
+
+def _approvals(basis: PlanBasis, lines: list[Action]) -> NDArray[np.object_]:
+    """Who must say yes to each line: by its own value, and for purchases by all that is bought from the supplier."""
+    value, own = np.array([line.value for line in lines]), np.full(len(lines), "", dtype=object)
+    kind = np.array([line.action for line in lines], dtype=object)
+    for name, measure in APPROVED_AS.items():
+        own[kind == name] = owners(basis.case, measure, value[kind == name])
+    bought = pd.Series(np.where(kind == "purchase", value, 0.0)).groupby([line.origin for line in lines])
+    total = bought.transform("sum").to_numpy(float) if len(lines) else np.zeros(0)
+    of_order = np.where(kind == "purchase", owners(basis.case, "order_value", total), "").astype(object)
+    return joined(own, of_order)
 
 
 def _node_actions(basis: PlanBasis) -> Iterator[Action]:
     """A node opens where it is open and was not the period before; candidates were not open before the plan."""
-    instance, is_open = basis.instance, basis.open
+    instance, is_open, since = basis.instance, basis.open, days_until_open(basis)
     before = np.column_stack([is_open[:, 0] & ~instance.candidate, is_open[:, :-1]])
     for period, node in zip(*np.nonzero((is_open != before).T), strict=True):
         name, day = instance.nodes[node], first_day(instance.periods[period])
         if is_open[node, period]:
+            day = max(day, later(basis.start, float(since[node])))
             cost = float(instance.opening_cost[node]) if instance.candidate[node] else 0.0
             reason = "the plan opens it" if instance.candidate[node] else "becomes available"
-            yield Action("open", "", "", name, np.nan, cost, day, f"{reason} from {instance.periods[period]}")
+            reason = f"{reason} from {instance.periods[period]}"
+            yield Action("open", "", "", name, np.nan, cost, day, None, reason)
         else:
             reason = "the plan closes it" if instance.available[node, period] else "no longer available"
-            yield Action("close", "", name, "", np.nan, 0.0, day, f"{reason} from {instance.periods[period]}")
+            reason = f"{reason} from {instance.periods[period]}"
+            yield Action("close", "", name, "", np.nan, 0.0, day, None, reason)
 
 
-def surplus(basis: PlanBasis) -> Floats:
-    """(K,N) whole units to spare today: above the first order-up-to level, or all where no period stocks the SKU."""
-    instance, evaluation = basis.instance, basis.evaluation
-    level = evaluation.reorder_point[:, :, 0] + evaluation.order_quantity[:, :, 0]
-    kept = np.where(basis.stocked[:, :, 0], level, np.where(basis.stocked.any(axis=2), np.inf, 0.0))
-    return np.floor(np.maximum(instance.on_hand - kept, 0.0) + TOLERANCE)
+def _goods(basis: PlanBasis) -> list[Action]:
+    """Transfers of what is to spare; what is still missing from the feeder or the supplier; the rest is cleared."""
+    need = needs(basis)
+    spare = lots(basis, (need.now > 0) | (need.before > 0))
+    need.besides[spare.sku, spare.node] = 0.0
+    moved = moves(basis, spare, sinks(basis, need))
+    shape = basis.instance.feeder.shape
+    book = Ledger(np.maximum(basis.instance.on_hand, 0.0).copy(), np.zeros(shape), np.zeros(shape))
+    missing = {NOW: need.now.copy(), BEFORE: need.before.copy(), BESIDES: np.zeros(shape)}
+    _transfers(basis, book, need, moved, missing)
+    orders = _replenish(basis, book, need, missing)
+    _purchases(basis, book, orders)
+    _clear(basis, book, spare, moved)
+    book.lines += [Action(*line) for line in leftovers(basis, book.arriving, book.leaving)]
+    return book.lines
 
 
-def _surplus_moves(basis: PlanBasis, need: Floats) -> tuple[list[Action], Floats]:
-    """Transfers from surplus to need of the same SKU, nearest pair first; and the (K,N) need that remains.
-
-    A transfer of goods worth less than `transfer_cost` is not proposed.
-    """
-    spare, unmet = surplus(basis), need.copy()
-    sku, origin, target = _pairs(spare > 0, need > 0)
-    distance = distances_km(basis)[origin, target]
-    least_value, moves = basis.case.settings.transfer_cost, []
-    for at in np.lexsort((target, origin, distance, sku)):
-        k, n, m = int(sku[at]), int(origin[at]), int(target[at])
-        quantity = float(np.floor(min(spare[k, n], unmet[k, m]) + TOLERANCE))
-        if quantity < 1 or quantity * float(basis.instance.unit_cost[k]) < least_value:
-            continue
-        spare[k, n] -= quantity
-        unmet[k, m] -= quantity
-        moves.append(_move(basis, k, n, m, quantity))
-    return moves, unmet
+def _transfers(basis: PlanBasis, book: Ledger, need: Needs, moved: Moves, missing: dict[int, Floats]) -> None:
+    """Lines of the flow; takes what they bring out of what is missing."""
+    for at in range(len(moved.sku)):
+        k, n, m, kind = (int(part[at]) for part in (moved.sku, moved.origin, moved.target, moved.kind))
+        units, travel = float(moved.units[at]), float(moved.days[at])
+        missing[kind][k, m] = max(missing[kind][k, m] - units, 0.0)
+        book.on_hand[k, n] -= units
+        book.leaving[k, n] += units
+        book.arriving[k, m] += units if kind != BEFORE else 0.0
+        wait = max(0.0, float(np.floor(need.opens[k, m] - travel)))
+        book.lines.append(_transfer(basis, k, n, m, units, wait, travel, _why(basis, k, n, m, kind)))
 
 
-def _pairs(origins: np.ndarray, targets: np.ndarray) -> tuple[Ints, Ints, Ints]:
-    """SKU, origin and target of every pair of different nodes, from two (K,N) masks."""
-    rows = np.nonzero(origins.any(axis=1) & targets.any(axis=1))[0]
-    at, origin, target = np.nonzero(origins[rows][:, :, None] & targets[rows][:, None, :])
-    apart = origin != target
-    return rows[at[apart]], origin[apart], target[apart]
-
-
-def _move(basis: PlanBasis, k: int, origin: int, target: int, quantity: float) -> Action:
-    instance = basis.instance
+def _why(basis: PlanBasis, k: int, origin: int, target: int, kind: int) -> str:
+    here, there = basis.instance.nodes[origin], basis.instance.nodes[target]
     stays = basis.stocked[k, origin, 0]
-    why = "above its order-up-to level" if stays else "no longer stocked"
-    reason = f"{why} at {instance.nodes[origin]}, below its reorder point at {instance.nodes[target]}"
-    return _transfer(instance, k, origin, target, quantity, basis.start, reason)
+    why = f"to spare at {here}" if stays else f"no longer stocked at {here}"
+    ends = {NOW: f"below its reorder point at {there}", BEFORE: f"in place before {there} begins with it",
+            BESIDES: f"sold before it expires, or used, at {there}"}  # fmt: skip
+    return f"{why}, {ends[kind]}"
 
 
-def _transfer(instance: Instance, k: int, origin: int, target: int, quantity: float, day: date, reason: str) -> Action:
-    value = quantity * float(instance.unit_cost[k])
-    return Action(
-        "transfer", instance.skus[k], instance.nodes[origin], instance.nodes[target], quantity, value, day, reason
-    )
-
-
-def _supplies(basis: PlanBasis, unmet: Floats) -> Iterator[Action]:
-    """What surplus does not cover comes from the node's source: the stocked feeder above it, or the supplier."""
-    instance, above, names = basis.instance, stocked_source(basis), suppliers(basis)
-    stock = np.maximum(instance.on_hand, 0.0)
-    for k, n in zip(*np.nonzero(unmet > TOLERANCE), strict=True):
-        feeder = int(above[k, n])
-        if feeder >= 0:
-            yield from _from_feeder(basis, k, n, feeder, float(unmet[k, n]), stock)
-            continue
-        pack, moq = instance.pack_size[k], instance.moq[k, n]
-        quantity = float(np.ceil(max(unmet[k, n], moq) / pack - TOLERANCE) * pack)
-        value = quantity * float(instance.unit_cost[k])
-        reason = f"on hand + on order at or below the reorder point at {instance.nodes[n]}"
-        yield Action("purchase", instance.skus[k], names[k], instance.nodes[n], quantity, value, basis.start, reason)
-
-
-def _from_feeder(basis: PlanBasis, k: int, n: int, feeder: int, wanted: float, stock: Floats) -> Iterator[Action]:
-    """Ship what the feeder has; the rest when its own next order has come in. Takes what is shipped out of `stock`."""
+def _transfer(
+    basis: PlanBasis, k: int, origin: int, target: int, units: float, wait: float, travel: float, reason: str
+) -> Action:
     instance = basis.instance
-    ready = min(wanted, float(np.floor(stock[k, feeder] + TOLERANCE)))
-    stock[k, feeder] -= ready
-    arrival = later(basis.start, float(basis.evaluation.lead_time[k, feeder, 0]))
-    waits = f"replenishment, once {instance.nodes[feeder]} has received its own"
-    for quantity, day, reason in ((ready, basis.start, "replenishment"), (wanted - ready, arrival, waits)):
-        if quantity > TOLERANCE:
-            yield _transfer(instance, k, feeder, n, quantity, day, reason)
+    day = basis.start + timedelta(days=int(wait))
+    value = units * float(instance.unit_cost[k])
+    names = instance.nodes[origin], instance.nodes[target]
+    return Action("transfer", instance.skus[k], *names, units, value, day, later(day, travel), reason)
 
 
-def distances_km(basis: PlanBasis) -> Floats:
-    """(N,N) great-circle distances between nodes (haversine formula); inf where a place is unknown."""
-    nodes, names = basis.case.nodes, basis.instance.nodes
-    lat, lon = (np.radians(column_of(nodes, "node", names, axis).to_numpy(float)) for axis in ("lat", "lon"))
-    half = (
-        np.sin((lat[:, None] - lat) / 2) ** 2
-        + np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    )
-    return np.nan_to_num(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0))), nan=np.inf)
+def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, Floats]) -> Orders:
+    """What no transfer brings comes from the stocked feeder above the node, or is ordered from the supplier."""
+    found: list[tuple[int, int, float, float, int, float]] = []
+    wanted = dict(zip((NOW, BEFORE), drawn(basis, need, missing[NOW], missing[BEFORE]), strict=True))
+    for kind, units in wanted.items():
+        period = need.begins if kind == BEFORE else np.zeros_like(need.begins)
+        above = stocked_source(basis, period)
+        for k, n in np.argwhere(units > TOLERANCE).tolist():
+            t, feeder = int(period[k, n]), int(above[k, n])
+            lead = float(basis.evaluation.lead_time[k, n, t])
+            wait = max(0.0, float(np.floor(need.opens[k, n] - lead)))
+            if feeder < 0:
+                there = float(need.position[k, n] + book.arriving[k, n])
+                found.append((k, n, float(units[k, n]), there, t, wait))
+                continue
+            amount = float(packed(basis, np.array([k]), units[[k], [n]])[0])
+            _from_feeder(basis, book, (k, n, feeder), amount, wait, lead)
+    table = np.array(found, dtype=float).reshape(-1, 6)
+    sku, node, period = (table[:, at].astype(np.int64) for at in (0, 1, 4))
+    return orders_of(basis, sku, node, table[:, 2], table[:, 3], period, table[:, 5])
+
+
+def _from_feeder(
+    basis: PlanBasis, book: Ledger, way: tuple[int, int, int], wanted: float, wait: float, lead: float
+) -> None:
+    """Ship what the feeder has; the rest when its own next order has come in."""
+    k, n, feeder = way
+    name = basis.instance.nodes[feeder]
+    ready = min(wanted, float(np.floor(max(book.on_hand[k, feeder], 0.0) + TOLERANCE)))
+    own = float(np.ceil(basis.evaluation.lead_time[k, feeder, 0] - TOLERANCE))
+    book.on_hand[k, feeder] -= ready
+    waits = f"replenishment, once {name} has received its own"
+    for units, days, reason in ((ready, wait, "replenishment"), (wanted - ready, max(wait, own), waits)):
+        if units > TOLERANCE:
+            book.leaving[k, feeder] += units
+            book.arriving[k, n] += units
+            book.lines.append(_transfer(basis, k, feeder, n, units, days, lead, reason))
+
+
+def _purchases(basis: PlanBasis, book: Ledger, orders: Orders) -> None:
+    """Lines of the orders, by supplier and node, and of what has to wait for want of money."""
+    instance, names = basis.instance, suppliers(basis)
+    units, blamed = cut(basis, orders)
+    for at in np.lexsort((orders.sku, orders.node, names[orders.sku].astype(str))).tolist():
+        k, n, t = int(orders.sku[at]), int(orders.node[at]), int(orders.period[at])
+        day = basis.start + timedelta(days=int(orders.days[at]))
+        arrives = later(day, float(basis.evaluation.lead_time[k, n, t]))
+        node, price = instance.nodes[n], float(instance.unit_cost[k])
+        reason = f"in place before {node} begins with it" if t else f"at or below the reorder point at {node}"
+        if units[at] > TOLERANCE:
+            book.arriving[k, n] += units[at] if not t else 0.0
+            said = f"{reason}; cut from {orders.units[at]:,.10g} by {blamed[at]}" if blamed[at] else reason
+            amounts = float(units[at]), float(units[at]) * price
+            book.lines.append(Action("purchase", instance.skus[k], names[k], node, *amounts, day, arrives, said))
+        held = float(orders.units[at] - units[at])
+        if held > TOLERANCE:
+            next_day = basis.start + timedelta(days=int(instance.days[0]))
+            said = f"{reason}; beyond the limit {blamed[at]}, and worth least of what it allows"
+            line = Action("postpone", instance.skus[k], names[k], node, held, held * price, next_day, None, said)
+            book.lines.append(line)
+
+
+def _clear(basis: PlanBasis, book: Ledger, spare: Lots, moved: Moves) -> None:
+    """What has no use where it lies and no other node can use in time: to be sold off, given away or written off."""
+    instance = basis.instance
+    gone, (left, _) = np.zeros(instance.feeder.shape), leaves(basis)
+    np.add.at(gone, (moved.sku, moved.origin), moved.units)
+    for at in range(len(spare.sku)):
+        k, n = int(spare.sku[at]), int(spare.node[at])
+        taken = min(float(spare.doomed[at]), float(gone[k, n]))
+        gone[k, n] -= taken
+        units = float(spare.doomed[at]) - taken
+        units = min(units, float(np.floor(book.on_hand[k, n] + TOLERANCE)))
+        if units < 1 or (left[k, n] and not np.isfinite(spare.days[at])):
+            continue  # what is left when a node is left is told below
+        book.on_hand[k, n] -= units
+        book.leaving[k, n] += units
+        stays, days = bool(basis.stocked[k, n, 0]), float(spare.days[at])
+        day = basis.start + timedelta(days=int(max(days, 0.0))) if np.isfinite(days) else basis.start
+        why = (
+            f"not sold at {instance.nodes[n]} before it expires"
+            if stays
+            else f"no longer stocked at {instance.nodes[n]}"
+        )
+        said = f"{why}, and no node has room below its level: sell off, or find it room"
+        value = units * float(instance.unit_cost[k])
+        book.lines.append(Action("clear", instance.skus[k], instance.nodes[n], "", units, value, day, None, said))

@@ -65,8 +65,8 @@ PLACEMENT = _columns(
     ("role", "text", "serves = ships to customers; feeds = only replenishes other nodes", 8.0),
     ("regions_served", "text", "regions it ships to; all = every region with demand for the SKU in the period", 40.0),
     ("units_per_day", "rate", "mean units per day that leave the node, to customers and to nodes it feeds"),
-    ("average_stock", "quantity", "safety stock + half an order, units"),
-    ("peak_stock", "quantity", "safety stock + an order, units"),
+    ("average_stock", "quantity", "mean stock on the shelf, units"),
+    ("peak_stock", "quantity", "stock expected after a delivery, units"),
     ("volume_m3", "volume", "room the peak stock takes"),
     ("value", "money", "average stock at cost", 14.0),
     ("cost", "money", "what stocking the SKU here costs in the period, shipping included", 14.0),
@@ -84,7 +84,7 @@ REPLENISHMENT = _columns(
     ("review_days", "days", "days between two looks at the stock"),
     ("service_measure", "text", "fill = share of units from stock; cycle = share of cycles without a stock-out", 9.0),
     ("service_level", "share", "target"),
-    ("safety_stock", "quantity", "reorder point less the mean demand until the next order arrives, units"),
+    ("safety_stock", "quantity", "stock expected when a delivery arrives, units"),
     ("reorder_point", "quantity", "order when on hand + on order is at or below it, units"),
     ("order_quantity", "quantity", "usual order, units"),
     ("order_up_to", "quantity", "reorder point + order quantity, units"),
@@ -96,14 +96,16 @@ REPLENISHMENT = _columns(
     ("min_order", "quantity", "least quantity of an order, units"),
 )
 ACTIONS = _columns(
-    ("action", "text", "open, close, transfer or purchase", 10.0),
+    ("action", "text", "open, close, transfer, purchase, postpone (no money for it yet), clear (sell off)", 10.0),
     ("sku", "text", "SKU", 18.0),
     ("from", "text", "node or supplier", 18.0),
     ("to", "text", "node", 12.0),
     ("quantity", "quantity", "units"),
     ("value", "money", "units at cost; opening cost of a node", 14.0),
     ("ship_by", "date", "latest day to start it"),
+    ("arrives", "date", "day it arrives if started then"),
     ("reason", "text", "why", 52.0),
+    ("approval", "text", "who must say yes, by the Approvals sheet; blank = nobody", 16.0),
 )
 REGIONS = _columns(
     ("region", "text", "region", 14.0),

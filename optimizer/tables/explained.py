@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..explain import LimitExplained, SkuExplained
 
 CENT = 0.005
+WHOLE = "rents come from the bound, while in the plan SKUs are held, and nodes opened, whole"
 DECIDING = 3  # differences named in a sentence
 SHOWN = 4  # changes named in the headline
 
@@ -192,7 +193,7 @@ def _about_all(why: SkuExplained) -> Iterator[str]:
 
 
 def _fitting(dearer: float) -> str:
-    return "" if dearer >= -CENT else " (by the rents alone; whole SKUs have to fit the rooms)"
+    return "" if dearer >= -CENT else f" by the rents alone ({WHOLE})"
 
 
 def _about_one(why: SkuExplained) -> Iterator[str]:
@@ -216,9 +217,17 @@ def _about_one(why: SkuExplained) -> Iterator[str]:
         f"With {node}{best} it is {_money(why, abs(dearer))} {how} than without, rents included: "
         f"{_deciding(alone, why.bill(with_node.stocked), why.bill(without.stocked), with_node.opening)}."
     )
+    if with_node.opening > CENT:
+        yield _opened(why, node, with_node.opening, dearer - with_node.opening)
     if held == (dearer >= 0) and abs(dearer) > CENT:
-        yield "The plan decides against that: SKUs are held whole, and whole ones have to fit the rooms and limits."
+        yield f"The plan decides otherwise: {WHOLE}."
     yield from _unless(why, node, dearer)
+
+
+def _opened(why: SkuExplained, node: str, opening: float, rest: float) -> str:
+    """What the SKU alone would pay for a closed node, and gain by it."""
+    pays = f"{node} is closed in the plan, and opening it for this SKU alone costs {_money(why, opening)}"
+    return f"{pays}; once open, it would {'save' if rest < 0 else 'cost'} {_money(why, abs(rest))} there."
 
 
 def _unless(why: SkuExplained, node: str, dearer: float) -> Iterator[str]:

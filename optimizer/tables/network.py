@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.evaluation import COST_TERMS
-from models.instance import TEMPERATURES, Floats, LimitRow
+from models.instance import FIRST_PERIOD, TEMPERATURES, Floats, LimitRow
 
 from .basis import PlanBasis, blank_infinite, column_of, named
 from .columns import LIMITS, NODES, frame
 
 NOISE = 1e-6  # of the plan's cost: a capacity whose whole worth is below it has no rent
-ONCE = ("cost", "purchases")  # measures that a limit holds once, not period by period
+ONCE = ("cost", *FIRST_PERIOD)  # measures that a limit holds once, not period by period
 
 
 def nodes(basis: PlanBasis) -> pd.DataFrame:
@@ -167,9 +167,9 @@ def _limit_rows(basis: PlanBasis) -> Iterator[LimitLine]:
 
 
 def _periods_of(row: LimitRow) -> list[int]:
-    """Where the use of a limit stands: each period it names; the total of cost in the first; purchases in period 0."""
+    """Where the use of a limit stands: each period it names; the total of cost in the first; else in period 0."""
     masked = [int(period) for period in np.flatnonzero(row.periods)]
-    return {"cost": masked[:1], "purchases": [0]}.get(row.measure, masked)
+    return {"cost": masked[:1], **{measure: [0] for measure in FIRST_PERIOD}}.get(row.measure, masked)
 
 
 def _rent(basis: PlanBasis, row: LimitRow, period: int) -> float:
@@ -178,7 +178,7 @@ def _rent(basis: PlanBasis, row: LimitRow, period: int) -> float:
 
 
 def _span(basis: PlanBasis, row: LimitRow) -> str:
-    """Label of what a limit that holds once covers: the first period for purchases, the named periods for cost."""
+    """Label of what a limit that holds once covers: the named periods for cost, else the first period."""
     labels = basis.instance.periods
     masked = [int(period) for period in np.flatnonzero(row.periods)] if row.measure == "cost" else [0]
     if len(masked) > 2 and masked[-1] - masked[0] == len(masked) - 1:

@@ -10,13 +10,30 @@ from models.spread import MOST_ERROR
 
 from ..errors import Finding, numbered
 from ..holding import several
+from .actions import actions
 from .basis import PlanBasis
 from .network import limits
 
 
 def plan_notes(basis: PlanBasis) -> tuple[Finding, ...]:
     """Findings of a plan, beyond those of its input."""
-    return (*broken_limits(basis), *wild_levels(basis))
+    return (*broken_limits(basis), *wild_levels(basis), *held_back(basis))
+
+
+def held_back(basis: PlanBasis) -> Iterator[Finding]:
+    """Purchases that a limit does not allow, the dearest named."""
+    if not any(row.measure == "purchases" for row in basis.instance.limits):
+        return
+    table = actions(basis)
+    rows = table[table["action"] == "postpone"].sort_values("value", ascending=False, kind="stable")
+    if len(rows):
+        names = np.array([f"{sku} at {node}" for sku, node in zip(rows["sku"], rows["to"], strict=True)], dtype=object)
+        yield Finding(
+            "P-003", "warning", "Actions", several(names),
+            f"{numbered(len(rows), 'purchase')} of {rows['value'].sum():,.2f} {basis.case.settings.currency} that the "
+            "plan needs now must wait: the limits on purchases leave no money, and these units are worth least",
+            "Raise the limit on purchases, or accept that these run out sooner.",
+        )  # fmt: skip
 
 
 def broken_limits(basis: PlanBasis) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.evaluation import COST_TERMS
-from models.instance import TEMPERATURES, Floats, Ints
+from models.instance import TEMPERATURES, Bools, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of, named
 from .columns import PLACEMENT, REPLENISHMENT, frame
@@ -115,20 +115,33 @@ def _ordering(basis: PlanBasis, now: NDArray[np.bool_]) -> dict[str, NDArray[np.
     }
 
 
-def orders_now(basis: PlanBasis) -> Floats:
-    """(K,N) units to order at the start of the plan.
+def aims(basis: PlanBasis) -> Floats:
+    """(K,N) units that an order lifts a node to at the start: the first period's order-up-to level, but no more than is
+    sold there until the plan leaves the node."""
+    evaluation, stocked = basis.evaluation, basis.stocked
+    here = np.logical_and.accumulate(stocked, axis=2)
+    sold = np.where(here, evaluation.flow * basis.instance.days, 0.0).sum(axis=2)
+    level = evaluation.reorder_point[:, :, 0] + evaluation.order_quantity[:, :, 0]
+    until = np.where(here[:, :, -1], np.inf, np.ceil(sold - TOLERANCE))
+    return np.where(stocked[:, :, 0], np.minimum(level, until), 0.0)
 
-    Where on hand + on order is at or below the first period's reorder point: the quantity that lifts it to the
-    order-up-to level, at least the minimum order, rounded up to packs; elsewhere 0.
+
+def due(basis: PlanBasis) -> Bools:
+    """(K,N) nodes whose on hand + on order is at or below the reorder point, and below what they aim at."""
+    position = basis.instance.on_hand + basis.instance.on_order
+    low = position <= basis.evaluation.reorder_point[:, :, 0] + TOLERANCE
+    return np.asarray(basis.stocked[:, :, 0] & low & (aims(basis) > position + TOLERANCE))
+
+
+def orders_now(basis: PlanBasis) -> Floats:
+    """(K,N) units to order at the start of the plan where an order is due; elsewhere 0.
+
+    The quantity that lifts on hand + on order to what the node aims at, at least the minimum order, in whole packs.
     """
-    instance, evaluation = basis.instance, basis.evaluation
-    position = instance.on_hand + instance.on_order
-    reorder_point = evaluation.reorder_point[:, :, 0]
-    target = reorder_point + evaluation.order_quantity[:, :, 0]
-    due = basis.stocked[:, :, 0] & (position <= reorder_point + TOLERANCE) & (target > 0)
-    wanted = np.maximum(target - position, instance.moq)
+    instance = basis.instance
+    wanted = np.maximum(aims(basis) - instance.on_hand - instance.on_order, instance.moq)
     pack = instance.pack_size[:, None]
-    return np.where(due, np.ceil(wanted / pack - TOLERANCE) * pack, 0.0)
+    return np.where(due(basis), np.ceil(wanted / pack - TOLERANCE) * pack, 0.0)
 
 
 def order_days(basis: PlanBasis, orders: Floats) -> NDArray[np.datetime64]:
@@ -139,7 +152,7 @@ def order_days(basis: PlanBasis, orders: Floats) -> NDArray[np.datetime64]:
     flow = basis.evaluation.flow[rows]
     spare = position - basis.evaluation.reorder_point[rows]
     days = np.divide(spare, flow, out=np.full(len(flow), np.inf), where=flow > 0)
-    days = np.where(orders > 0, 0.0, np.maximum(days, 0.0))
+    days = np.where(orders > 0, 0.0, np.where(spare <= TOLERANCE, np.inf, days))
     start = np.datetime64(basis.start, "s")
     whole = np.where(days < FAR_DAYS, days, 0.0).astype(np.int64).astype("timedelta64[D]")
     return np.where(days < FAR_DAYS, start + whole, np.datetime64("NaT", "s"))
@@ -174,12 +187,12 @@ def sources(basis: PlanBasis) -> NDArray[np.object_]:
     return texts
 
 
-def stocked_source(basis: PlanBasis) -> Ints:
-    """(K,N) first feeder above each node that stocks the SKU in the first period; -1 = the supplier."""
-    feeder, stocked = basis.instance.feeder, basis.stocked[:, :, 0]
+def stocked_source(basis: PlanBasis, period: Ints | int = 0) -> Ints:
+    """(K,N) first feeder above each node that stocks the SKU in a period (K,N); -1 = the supplier."""
+    feeder, stocked = basis.instance.feeder, basis.stocked
     sku = np.arange(len(basis.instance.skus))[:, None]
     at = feeder.copy()
-    while (passes := (at >= 0) & ~stocked[sku, at]).any():
+    while (passes := (at >= 0) & ~stocked[sku, at, period]).any():
         at = np.where(passes, feeder[sku, at], at)
     return at
 

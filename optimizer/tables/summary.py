@@ -110,13 +110,19 @@ def gap_words(gap: float) -> str:
 
 def _ending(basis: PlanBasis) -> str:
     return {
-        "gap_reached": f"the asked gap of {basis.case.settings.gap * 100:g} % is proved",
+        "gap_reached": f"the asked gap of {basis.case.settings.gap * 100:g} % is proved{_of_which(basis)}",
         "stalled": f"the search ended above the asked gap of {basis.case.settings.gap * 100:g} %",
         "time_limit": f"stopped by the time limit of {basis.case.settings.time_limit:g} s",
         "interrupted": "stopped by hand",
         "crashed": "the solver crashed; this is the best plan it had found",
         "memory": "the solver ran out of memory; this is the best plan it had found",
     }.get(basis.status, basis.status)
+
+
+def _of_which(basis: PlanBasis) -> str:
+    """Where the gap asked for was reached by the plan that the search ended with, and no longer by this one."""
+    brought = bool(basis.facts.get("split_parcels")) and basis.gap > basis.case.settings.gap
+    return " before SKUs that are ordered together were brought together" if brought else ""
 
 
 def figures(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> Block:
@@ -132,6 +138,7 @@ def figures(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> Block:
         ("cost of the plan", basis.cost, currency, "money"),
         ("bound", basis.bound, currency, "money"),
         ("gap", basis.gap, "of the cost", "fine_share"),
+        *_split_parcels(basis),
         ("parcels on time", on_time, "of all parcels, expected", "share"),
         ("average stock, first period", float(evaluation.value[:, 0].sum()), f"{currency} at cost", "money"),
         ("SKU-node placements, first period", float(first.sum()), "", "count"),
@@ -144,6 +151,20 @@ def figures(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> Block:
     )
     unknown = "No Stock sheet: what to buy is counted from empty nodes." if basis.instance.in_force is None else ""
     return Block("figures", table, {"value": "rate"}, [x[3] for x in lines], unknown)
+
+
+def _split_parcels(basis: PlanBasis) -> Iterator[tuple[str, float, str, str]]:
+    """What orders of several SKUs cost beyond the plan's reckoning, before and after SKUs were brought together."""
+    split = basis.facts.get("split_parcels")
+    if not split:
+        return
+    currency = basis.case.settings.currency
+    beyond = f"{currency} beyond the cost of the plan, expected"
+    yield "cost before SKUs were brought together", split["plan_cost_before"], currency, "money"
+    yield "split parcels", split["extra_cost"], beyond, "money"
+    yield "split parcels before", split["extra_cost_before"], beyond, "money"
+    yield "orders split", split["share_of_orders"], "of orders, with full shelves", "share"
+    yield "orders split before", split["share_of_orders_before"], "of orders, with full shelves", "share"
 
 
 def cost_by_term(basis: PlanBasis) -> Block:

@@ -21,7 +21,7 @@ from optimizer.case import Case
 
 from . import real_iowa, real_uci
 from .real_parts import Given, shared_folder, write
-from .rolling import AS_PRESCRIBED, OURS, POLICIES, TERMS, Lived, by_policy, roll
+from .rolling import AS_PRESCRIBED, OURS, OURS_APART, POLICIES, TERMS, Lived, by_policy, roll
 
 EQUAL = 0.1  # points of fill rate within which service counts as equal
 
@@ -140,6 +140,7 @@ def verdict(lived: Sequence[Lived]) -> str:
     if OURS not in found or len(found) < 2:
         return ""
     cost, fill = found.pop(OURS)
+    found.pop(OURS_APART, None)
     equal = {name: other for name, (other, served) in found.items() if served >= fill - EQUAL}
     if not equal:
         return f"No other policy serves as well (within {EQUAL} points of {fill:.2f} %)."

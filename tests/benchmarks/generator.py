@@ -336,24 +336,28 @@ def _best_lanes(parts: Parts, nodes: int) -> tuple[Floats, Floats]:
     return np.take_along_axis(rank, best, 2)[:, :, 0], ship[:, :, 0]
 
 
-_K = np.linspace(-0.5, 4.0, 500)
+_K = np.linspace(-8.0, 4.0, 1500)
 _LOSS = norm.pdf(_K) - _K * norm.sf(_K)  # expected shortage of a unit normal, Silver, Pyke & Thomas, ch. 6
 
 
 def _stock(p: Parts, ks: Ints, here: list[int], flow: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Average and peak stock, units, with normal demand in place of section 6's distributions."""
-    protection = p["lead_time"][ks][:, here] + p["review_days"][here]
-    m = protection * flow
-    sd = np.sqrt(
-        protection * variance + (p["lead_time_sd"][ks][:, here] * flow) ** 2 + (p["level_error"][ks, None] * m) ** 2
-    )
+    lead, review = p["lead_time"][ks][:, here], p["review_days"][here]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wait = np.where(flow > 0, np.maximum(review * flow + variance / flow - 1.0, 0.0) / 2.0, 0.0)
+    spread = lead * variance + (p["lead_time_sd"][ks][:, here] * flow) ** 2 + wait**2 / 3.0
+    sd = np.sqrt(spread + (p["level_error"][ks, None] * (lead + review / 2.0) * flow) ** 2)
     hold = p["holding_rate"] * p["unit_cost"][ks, None] + 12 * p["storage_cost"][here] * p["volume_m3"][ks, None]
     most = np.minimum(p["max_cover_days"], p["shelf_life_days"][ks] / 2)[:, None] * flow
     batch = np.minimum(np.sqrt(2 * flow * 365 * p["order_cost"][ks][:, here] / hold), most)
     batch = np.maximum(np.maximum(batch, p["review_days"][here] * flow), p["moq"][ks][:, here])
     pack = p["pack_size"][ks, None]
     batch = np.where(flow > 0, np.ceil(batch / pack - 1e-9) * pack, 0.0)
+    lift = batch + np.where(flow > 0, np.maximum(pack - 1.0, 0.0) / 2.0, 0.0)
+    short = (1.0 / p["service_level"][ks, None] - 1.0) * (lift + wait)
     with np.errstate(divide="ignore", invalid="ignore"):
-        target = np.where(sd > 0, (1 - p["service_level"][ks, None]) * batch / sd, _LOSS[0])
-    safety = np.maximum(np.interp(-target, -_LOSS, _K), 0.0) * sd + 0.5 * (flow > 0)
-    return safety + batch / 2, safety + batch
+        k = np.where(sd > 0, np.interp(-short / sd, -_LOSS, _K), 0.0)
+        middle = np.where(flow > 0, lift * (lift + 2.0 * wait) / (2.0 * (lift + wait)), 0.0)
+    point = np.maximum(lead * flow + wait + k * sd, 0.0)
+    average = point + middle - p["service_level"][ks, None] * flow * (lead + review / 2.0) + 0.5 * (flow > 0)
+    return np.maximum(average, 0.0), np.maximum(point - lead * flow, 0.0) + lift + short

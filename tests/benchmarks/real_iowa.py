@@ -48,7 +48,7 @@ NODE_COLUMNS = (
 )  # fmt: skip
 AMBIENT_DAYS = {CENTRAL: 24.0, "CID": 6.0, "DAV": 4.0, "SUX": 3.0, "CBF": 5.0, "AMES": 1.5, "DBQ": 1.0}  # of all sales
 CHILLED_DAYS = {CENTRAL: 22.0, COLD: 26.0, "CID": 7.0, "CBF": 5.0}  # of the chilled sales
-BUDGET_DAYS = 36.5  # of all sales, at cost
+BUDGET_DAYS = 44.0  # of all sales, at cost
 REGIONAL_DAYS = 9.0  # of all sales, at cost, may stand in regional depots
 
 ROADS = (

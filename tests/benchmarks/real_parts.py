@@ -17,7 +17,7 @@ import pandas as pd
 
 from optimizer.reading.zones import distance_km
 
-SPARE = 1.3
+SPARE = 1.4
 ROOT = Path(__file__).resolve().parents[2]
 
 

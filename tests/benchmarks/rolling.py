@@ -26,7 +26,6 @@ from optimizer.openings import opening
 from optimizer.periods import day_number, horizon_of
 from optimizer.planned import Planned
 from optimizer.planning import Planner
-from optimizer.polish import past_baskets, polish
 from optimizer.replay import order_lines
 from optimizer.sites import can_hold
 
@@ -34,9 +33,9 @@ from .rules import RULES, Prescription, World, prescribed, trimmed, world
 from .textbook_stock import Stock
 
 OURS = "Nodewise"
-OURS_TOGETHER = "Nodewise with split parcels priced"
+OURS_APART = "Nodewise split parcels ignored"
 OURS_TEXTBOOK = "our placement with textbook stock"
-POLICIES = (OURS, OURS_TOGETHER, *RULES, OURS_TEXTBOOK)
+POLICIES = (OURS, OURS_APART, *RULES, OURS_TEXTBOOK)
 AS_PRESCRIBED = (*NODE_COST_TERMS, "change", "penalties")  # counted from the placement, not lived through
 
 
@@ -133,7 +132,8 @@ def _rules_of_thumb(case: Case, rates: DemandRates, policies: Sequence[str]) -> 
 
 def _planned(case: Case, rates: DemandRates, life: Lived, origin: date) -> Prescription:
     """Our own plan from the policy's own stock; for the textbook variant its placement alone."""
-    planner = Planner(replace(case, stock=_stock_sheet(case, life.left, origin)))
+    split = "ignore" if life.policy == OURS_APART else case.settings.split_shipments
+    planner = Planner(replace(case, stock=_stock_sheet(case, life.left, origin)), split_shipments=split)
     vars(planner)["rates"] = rates
     plan = planner.solve()
     if life.policy == OURS_TEXTBOOK:
@@ -141,12 +141,8 @@ def _planned(case: Case, rates: DemandRates, life: Lived, origin: date) -> Presc
     exact, outcome = plan.evaluation, plan.outcome
     if outcome.open is None or outcome.surge is None:
         raise ValueError("no plan")
-    stocked, surge = plan.stocked, outcome.surge
-    if life.policy == OURS_TOGETHER:
-        polished = polish(plan.instance, past_baskets(case, plan.instance), stocked, outcome.open, surge, outcome.rents)
-        stocked, surge, exact = polished.after.stocked, polished.surge, polished.after.exact
     stock = Stock(exact.reorder_point, exact.order_quantity, exact.safety_stock)
-    return Prescription(stocked, outcome.open, surge, stock, exact)
+    return Prescription(plan.stocked, outcome.open, outcome.surge, stock, exact)
 
 
 def _stock_sheet(case: Case, left: Opening | None, origin: date) -> pd.DataFrame:

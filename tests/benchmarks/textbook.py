@@ -160,6 +160,6 @@ def _kept(instance: Instance, k: Ints, n: Ints, t: Ints, share: float) -> tuple[
     days = instance.days[t]
     capital = days / 365 * instance.holding_rate * instance.unit_cost[k]
     storage = instance.months[t] * instance.storage_cost[n] * instance.volume_m3[k]
-    cost = (capital + storage) * policy.average + days * flow / policy.quantity * instance.order_cost[k, n]
+    cost = (capital + storage) * policy.average + days * policy.orders_per_day * instance.order_cost[k, n]
     cost = cost + days * instance.unit_cost[k] * policy.spoiled_per_day
     return cost, policy.peak * instance.volume_m3[k], policy.average * instance.unit_cost[k]

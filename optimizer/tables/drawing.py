@@ -1,0 +1,64 @@
+"""What nodes draw from the nodes that feed them, and what the feeders then lack themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.instance import Floats, Ints
+
+from .basis import TOLERANCE, PlanBasis
+from .needs import Needs
+from .stock import aims, stocked_source
+
+
+def drawn(basis: PlanBasis, need: Needs, now: Floats, before: Floats) -> tuple[Floats, Floats]:
+    """(K,N) units to bring to each node now, and before it begins: what transfers leave missing, and what nodes below
+    draw.
+
+    A draw, in whole packs, lowers its feeder's stock at once; a feeder that it takes to its reorder point orders too.
+    """
+    position = need.position + need.now - now
+    pull = np.zeros(now.shape)
+    before = _pulled(basis, before, stocked_source(basis, need.begins), need.begins, pull)
+    above = stocked_source(basis)
+    aim, low = aims(basis), basis.evaluation.reorder_point[:, :, 0] + TOLERANCE
+    out = now.copy()
+    depth = _depths(above)
+    for level in range(int(depth.max(initial=0)), -1, -1):
+        left = position - pull
+        due = (pull > TOLERANCE) & basis.stocked[:, :, 0] & ((left <= low) | (left < -TOLERANCE))
+        out = np.where(due & (depth == level), np.maximum(out, np.maximum(aim, 0.0) - left), out)
+        _pull(basis, np.where(depth == level, out, 0.0), above, pull)
+    return out, before
+
+
+def _pulled(basis: PlanBasis, wanted: Floats, above: Ints, begins: Ints, pull: Floats) -> Floats:
+    """What must be there before a node begins; nodes that begin themselves also need what those below draw."""
+    out, depth = wanted.copy(), _depths(above)
+    for level in range(int(depth.max(initial=0)), -1, -1):
+        at = (depth == level) & (begins > 0)
+        out = np.where(at & (out > TOLERANCE), out + pull, out)
+        _pull(basis, np.where(at, out, 0.0), above, pull)
+    return out
+
+
+def _pull(basis: PlanBasis, wanted: Floats, above: Ints, pull: Floats) -> None:
+    """Add what nodes want, in whole packs, to what is drawn from their feeders."""
+    k, n = np.nonzero((wanted > TOLERANCE) & (above >= 0))
+    np.add.at(pull, (k, above[k, n]), packed(basis, k, wanted[k, n]))
+
+
+def packed(basis: PlanBasis, sku: Ints, units: Floats) -> Floats:
+    """Units rounded up to whole packs."""
+    pack = basis.instance.pack_size[sku]
+    return np.asarray(np.ceil(units / pack - TOLERANCE) * pack)
+
+
+def _depths(above: Ints) -> Ints:
+    """(K,N) stocked feeders above each node."""
+    row = np.arange(len(above))[:, None]
+    depth, at = np.zeros(above.shape, dtype=np.int64), above
+    while (at >= 0).any():
+        depth += at >= 0
+        at = np.where(at >= 0, above[row, np.maximum(at, 0)], -1)
+    return depth

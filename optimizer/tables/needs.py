@@ -1,0 +1,81 @@
+"""What each node wants: now, before it opens, and what it could take besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.instance import Bools, Floats, Ints
+
+from .basis import TOLERANCE, PlanBasis, column_of
+from .stock import aims, due
+
+NOW, BEFORE, BESIDES = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Figures (K,N) of the first period and of what must be ready for the next."""
+
+    now: Floats  # units that lift a node at or below its reorder point to what it aims at
+    before: Floats  # units that must lie at a node when it begins to stock the SKU
+    besides: Floats  # whole units that fit below the level of a node that needs nothing
+    begins: Ints  # first period in which the node stocks the SKU, 0 where never
+    opens: Floats  # days from the start until then, and in any case until the node opens
+    position: Floats  # on hand + on order today
+
+
+def needs(basis: PlanBasis) -> Needs:
+    """Needs of today, and those that have to be on their way before the first period ends."""
+    instance, stocked = basis.instance, basis.stocked
+    position = instance.on_hand + instance.on_order
+    pressing = due(basis)
+    aim = aims(basis)
+    gap = np.maximum(aim - position, 0.0)
+    begins, opens = _beginnings(basis)
+    late = np.where(begins > 0, opens - _slowest(basis, begins), np.inf) <= instance.days[0]
+    k, n = np.indices(begins.shape)
+    level = (basis.evaluation.reorder_point + basis.evaluation.order_quantity)[k, n, begins]
+    return Needs(
+        now=np.where(pressing, gap, 0.0),
+        before=np.where(late & (begins > 0), np.maximum(level - position, 0.0), 0.0),
+        besides=np.where(stocked[:, :, 0] & ~pressing, np.floor(gap + TOLERANCE), 0.0),
+        begins=begins,
+        opens=opens,
+        position=position,
+    )
+
+
+def _beginnings(basis: PlanBasis) -> tuple[Ints, Floats]:
+    """(K,N) the first period, after the first of the plan, in which a node not stocked now stocks the SKU (0: none),
+    and the days until then: its first day, or the day the node opens."""
+    stocked, instance = basis.stocked, basis.instance
+    later = ~stocked[:, :, 0] & stocked.any(axis=2)
+    begins = np.where(later, np.argmax(stocked, axis=2), 0)
+    starts = np.concatenate([[0.0], np.cumsum(instance.days)])[:-1]
+    return begins, np.maximum(starts[begins], days_until_open(basis)[None, :])
+
+
+def days_until_open(basis: PlanBasis) -> Floats:
+    """(N,) days from the start until a node's window begins; 0 where it has begun or there is none."""
+    window = column_of(basis.case.nodes, "node", basis.instance.nodes, "open_from").to_numpy(dtype="datetime64[D]")
+    opened = window - np.datetime64(basis.start)
+    return np.maximum(np.where(np.isnat(opened), 0.0, opened.astype(np.int64)), 0.0)
+
+
+def _slowest(basis: PlanBasis, begins: Ints) -> Floats:
+    """(K,N) days that goods may need to a node: its lead time then, or a transfer."""
+    k, n = np.indices(begins.shape)
+    return np.maximum(basis.evaluation.lead_time[k, n, begins], basis.case.settings.transfer_days)
+
+
+def leaves(basis: PlanBasis) -> tuple[Bools, Floats]:
+    """(K,N) nodes that stock the SKU in the first period and not in the next, and (N,) days from the start until the
+    last of it must be out: the end of the period, or the node's last day if that is sooner."""
+    stocked, instance = basis.stocked, basis.instance
+    left = stocked[:, :, 0] & ~stocked[:, :, 1] if stocked.shape[2] > 1 else np.zeros_like(stocked[:, :, 0])
+    window = column_of(basis.case.nodes, "node", instance.nodes, "open_until").to_numpy(dtype="datetime64[D]")
+    until = window - np.datetime64(basis.start)
+    last = np.where(np.isnat(until), np.inf, until.astype(np.int64))
+    return left, np.minimum(instance.days[0] - 1.0, last)

@@ -1,0 +1,166 @@
+"""What to do now: short-dated stock first, nothing moved back, money kept, pop-ups filled before and emptied after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from optimizer.assembly import assemble, forecast
+from optimizer.plan import Plan
+from optimizer.tables.lots import lots
+from optimizer.tables.notes import plan_notes
+
+from .plans import hand_case, hand_plan, plan_of
+
+OWN_SUPPLY = [{"sku": "S1", "node": "HUB"}]  # HUB is not fed by CENTRAL
+
+
+def _moves(plan: Plan, sku: str, action: str = "transfer") -> list[list[Any]]:
+    rows = plan.actions[(plan.actions["action"] == action) & (plan.actions["sku"] == sku)]
+    return rows[["from", "to", "quantity"]].to_numpy().tolist()
+
+
+def _stock(*rows: tuple[str, str, float, str | None]) -> list[dict[str, Any]]:
+    return [{"sku": sku, "node": node, "on_hand": units, "expires": day} for sku, node, units, day in rows]
+
+
+def _at_both() -> np.ndarray:
+    """S1 at CENTRAL and HUB, S2 at CENTRAL, in both months."""
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[:, 0] = stocked[0, 1] = True
+    return stocked
+
+
+def _plan(stocked: np.ndarray, **sheets: Any) -> Plan:
+    case = hand_case(**sheets)
+    rates = forecast(case)
+    return plan_of(case, assemble(case, rates), stocked, np.ones((3, 2), dtype=bool), rates=rates)
+
+
+def test_short_dated_stock_goes_first() -> None:
+    """HUB keeps 20 of 35 S1 and may give 15 of the 20 that CENTRAL lacks. They are the batch of 10 that ends in March
+    and 5 of the other; of a batch that ends on 3 January, before a transfer of 3 days arrives, none."""
+    stock = _stock(("S1", "HUB", 25, None), ("S1", "HUB", 10, "2027-03-01"))
+    plan = _plan(_at_both(), stock=stock, supply=OWN_SUPPLY)
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 15]]
+    given = lots(plan, np.zeros((2, 3), dtype=bool))
+    assert given.spare.tolist() == [10, 5]
+    late = _stock(("S1", "HUB", 31, None), ("S1", "HUB", 4, "2027-01-03"))
+    plan = _plan(_at_both(), stock=late, supply=OWN_SUPPLY)
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 15]]
+    assert lots(plan, np.zeros((2, 3), dtype=bool)).spare.tolist() == [15]
+
+
+def test_what_a_node_cannot_sell_in_time_leaves_it_even_below_its_level() -> None:
+    """HUB sells 2 S1 a day: of 18 that end on 6 January, 10 are sold; 8 go to CENTRAL, which sells 1 a day and, 3 days
+    on, only 2 before they end. The other 6 are to be sold off by then."""
+    plan = _plan(_at_both(), stock=_stock(("S1", "HUB", 18, "2027-01-06")), supply=OWN_SUPPLY)
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 2]]
+    cleared = plan.actions[plan.actions["action"] == "clear"]
+    assert cleared[["from", "quantity"]].to_numpy().tolist() == [["HUB", 6]]
+    assert cleared["ship_by"].iloc[0].date() == date(2027, 1, 6)
+
+
+def test_a_pop_up_is_emptied_before_it_closes() -> None:
+    """POP stocks S1 in January only and sells 2 a day, 62 in all. Of its 80, 18 go at once to CENTRAL, which lacks as
+    many; where CENTRAL lacks none, they leave on the 31st."""
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[:, 0] = True
+    stocked[0, 2, 0] = True
+    now = _plan(stocked, stock=_stock(("S1", "POP", 80, None), ("S1", "CENTRAL", 10, None))).actions
+    assert now[now["from"] == "POP"][["to", "quantity"]].to_numpy().tolist() == [["CENTRAL", 18]]
+    full = _plan(stocked, stock=_stock(("S1", "POP", 80, None), ("S1", "CENTRAL", 500, None))).actions
+    leaves = full[full["from"] == "POP"]
+    assert leaves["quantity"].tolist() == [18]
+    assert leaves["ship_by"].tolist() == [pd.Timestamp("2027-01-31")]
+    assert leaves["action"].tolist() == ["clear"]
+
+
+def test_a_node_that_is_left_orders_no_more_than_it_sells_until_then() -> None:
+    """POP sells 62 S1 in January, its last month. Looked at every 40 days, its reorder point is above that; it orders
+    what lifts it to 62, in packs of 5, and nothing when it has that."""
+    case = hand_case()
+    nodes = [row | {"review_days": 40} if row["node"] == "POP" else row for row in case.nodes.to_dict("records")]
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[:, 0] = True
+    stocked[0, 2, 0] = True
+    for there, ordered in ((12, 50), (59, 5), (62, 0)):
+        plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "POP", there, None), ("S1", "CENTRAL", 300, None)))
+        row = plan.replenishment.query("node == 'POP'").iloc[0]
+        assert row["reorder_point"] > 62
+        assert row["order_now"] == ordered
+        assert pd.isna(row["order_by"]) == (ordered == 0)
+
+
+def test_goods_reach_a_node_on_the_day_it_opens() -> None:
+    """POP can be used from 10 January and is fed from CENTRAL, 3 days away: shipped on the 7th, opened on the 10th."""
+    case = hand_case()
+    nodes = [
+        row | {"open_from": "2027-01-10"} if row["node"] == "POP" else row for row in case.nodes.to_dict("records")
+    ]
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[:, 0] = stocked[0, 2] = True
+    plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "CENTRAL", 200, None), ("S2", "CENTRAL", 15, None)))
+    rows = plan.actions[plan.actions["to"] == "POP"].set_index("action")
+    assert rows.loc["transfer", "ship_by"].date() == date(2027, 1, 7)
+    assert rows.loc["transfer", "arrives"].date() == date(2027, 1, 10)
+    assert rows.loc["open", "ship_by"].date() == date(2027, 1, 10)
+
+
+@pytest.mark.parametrize(("amount", "bought", "waits"), [(600, 60, 0), (599, 55, 5), (200, 20, 40), (40, 0, 60)])
+def test_the_units_worth_least_wait_for_money(amount: float, bought: float, waits: float) -> None:
+    """CENTRAL orders 60 S1 at 10 in packs of 5: a limit leaves it as many packs as it pays for, and names the rest."""
+    limit = {"limit": "cash", "measure": "purchases", "sense": "max", "amount": amount}
+    plan = hand_plan(hand_case(limits=[limit]))
+    assert sum(row[2] for row in _moves(plan, "S1", "purchase")) == bought
+    assert sum(row[2] for row in _moves(plan, "S1", "postpone")) == waits
+    notes = [note for note in plan_notes(plan) if note.code == "P-003"]
+    assert bool(notes) == (waits > 0)
+    assert all("S1 at CENTRAL" in note.value for note in notes)
+
+
+def test_the_dearer_margin_is_bought_first() -> None:
+    """S1 earns 10 on 10, S2 earns 40 on 4, and both sell for sure what they do until the next order: S2 10. With 90 to
+    spend, these 10 come before any of S1, of which a pack of 5 is left."""
+    limit = {"limit": "cash", "measure": "purchases", "sense": "max", "amount": 90}
+    case = hand_case(limits=[limit], stock=_stock(("S1", "POP", 7, None)))
+    skus = case.skus.assign(unit_price=[20.0, 44.0])
+    plan = hand_plan(replace(case, skus=skus))
+    assert [_moves(plan, sku, "purchase")[0][2] for sku in ("S1", "S2")] == [5, 10]
+
+
+def test_a_soft_limit_on_purchases_holds_nothing_back() -> None:
+    """What is beyond it is paid for in the plan; no purchase waits."""
+    limit = {"limit": "cash", "measure": "purchases", "sense": "max", "amount": 1, "penalty_per_unit": 0.1}
+    assert _moves(hand_plan(hand_case(limits=[limit])), "S1", "postpone") == []
+
+
+def test_a_feeder_orders_when_those_below_draw_on_it() -> None:
+    """CENTRAL has 45 S1, 15 above its reorder point; HUB draws 20, so CENTRAL orders at once."""
+    plan = _plan(_at_both(), stock=_stock(("S1", "CENTRAL", 45, None), ("S2", "CENTRAL", 15, None)))
+    drawn = sum(row[2] for row in _moves(plan, "S1"))
+    point = plan.replenishment.query("sku == 'S1' and node == 'CENTRAL'")["reorder_point"].iloc[0]
+    assert (point, drawn) == (30, 20)
+    assert _moves(plan, "S1", "purchase")[0][1] == "CENTRAL"
+
+
+def test_owners_are_asked_from_their_thresholds_on() -> None:
+    """The purchase of 600 needs a buyer (from 600) and, as all that ACME gets, finance (from 400). Of the transfers,
+    worth 100 and 4, none needs a planner from 101 on, one from 100 on."""
+    approvals = [
+        {"measure": "purchase_value", "threshold": 600, "owner": "buyer"},
+        {"measure": "order_value", "threshold": 400, "owner": "finance"},
+        {"measure": "transfer_value", "threshold": 101, "owner": "planner"},
+        {"measure": "opening_cost", "threshold": 1, "owner": "owner"},
+    ]
+    told = hand_plan(hand_case(approvals=approvals)).actions
+    asked = told.groupby("action")["approval"].agg(lambda names: ", ".join(sorted({name for name in names if name})))
+    assert asked.to_dict() == {"open": "owner", "transfer": "", "purchase": "buyer, finance", "clear": ""}
+    lower = [row | {"threshold": 100} if row["owner"] == "planner" else row for row in approvals]
+    moves = hand_plan(hand_case(approvals=lower)).actions.query("action == 'transfer'")
+    assert moves["approval"].tolist() == ["", "planner"]
