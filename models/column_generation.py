@@ -26,7 +26,7 @@ from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
-GROUP_ABOVE = 600  # SKUs with a choice beyond which they share the rows of the master in groups
+GROUP_ABOVE = 1_500  # SKUs with a choice beyond which they share the rows of the master in groups
 ALONE = 500  # costliest SKUs with a row of their own even then
 GROUPS = 500  # among the others
 ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
