@@ -91,15 +91,28 @@ class Catalogue:
         chance = np.minimum(1.0, size * cost / max(float(cost.sum()), 1e-300)) + 1e-6
         mark = np.floor(np.cumsum(chance) + 0.5)
         drawn = np.diff(mark, prepend=0.0) >= 1.0
+        return self._only(drawn), 1.0 / np.minimum(1.0, chance[drawn])
+
+    def settle(self, free: Bools, settled: Columns | None) -> Catalogue:
+        """The catalogue of the SKUs with a choice at the ``free`` positions; the others take their settled column."""
+        smaller, given = self._only(free), [x for x in (self.fixed, settled) if x is not None]
+        smaller.fixed = columns.concatenate(given) if given else None
+        return smaller
+
+    def _only(self, kept: Bools) -> Catalogue:
         smaller, at = copy(self), 0
         smaller.batches = []
         for batch in self.batches:
-            keep = drawn[at : at + len(batch.skus)]
+            keep = kept[at : at + len(batch.skus)]
             at += len(batch.skus)
             if keep.any():
                 smaller.batches.append(_slice(batch, keep))
-        smaller.choosers = self.choosers[drawn]
-        return smaller, 1.0 / np.minimum(1.0, chance[drawn])
+        smaller.choosers = self.choosers[kept]
+        return smaller
+
+    def groups(self, alone: int, groups: int) -> Ints:
+        """(M,) a group for every SKU with a choice: the ``alone`` costliest by themselves, the others dealt out."""
+        return _dealt(np.concatenate([_least_cost(batch) for batch in self.batches]), alone, groups)
 
     def _evaluate(self, family: Family, skus: Ints) -> Batch:
         return evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)
@@ -132,6 +145,10 @@ class Catalogue:
             floors = self.pool.map(lambda b: unlisted.path_floor(self.instance, b, prices), self.batches)
             floor = np.minimum(cost, np.concatenate(list(floors)))
         return Priced(cost, floor, tuple(b.path for b in best))
+
+    def savings(self, prices: pricing.Prices) -> Floats:
+        """(M,N,T) what each SKU with a choice saves by using a candidate node in a period."""
+        return np.concatenate(list(self.pool.map(lambda b: pricing.savings(self.instance, b, prices), self.batches)))
 
     def columns(self, priced: Priced, wanted: Bools | None = None) -> Columns | None:
         """Columns of the best paths, of the SKUs at the ``wanted`` positions of ``choosers`` (all by default)."""
@@ -183,3 +200,11 @@ def _slice(batch: Batch, keep: Bools) -> Batch:
         batch.skus[keep],
         *(np.ascontiguousarray(x[:, :, keep]) for x in (batch.cost, batch.flow, batch.average, batch.peak)),
     )
+
+
+def _dealt(cost: Floats, alone: int, groups: int) -> Ints:
+    """(M,) group of each SKU: the ``alone`` costliest by themselves, the others dealt into ``groups`` alike ones."""
+    order = np.argsort(-cost, kind="stable")
+    out = np.empty(len(cost), dtype=np.int64)
+    out[order] = np.where(np.arange(len(cost)) < alone, np.arange(len(cost)), alone + np.arange(len(cost)) % groups)
+    return out

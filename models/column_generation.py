@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pyomo.environ as pyo
@@ -18,12 +19,17 @@ from .master import Fixings
 from .network import Contradiction
 from .network_bound import NetworkBound
 from .outcome import Outcome, Progress, Relief
-from .problem import Problem, usage_most
+from .problem import Problem, open_values, usage_most
 from .relief import contradiction_relief, named_relief, rents_by_name
 from .rounding import Rounded
+from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
+GROUP_ABOVE = 1_500  # SKUs with a choice beyond which they share the rows of the master in groups
+ALONE = 500  # costliest SKUs with a row of their own even then
+GROUPS = 500  # among the others
+ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
 PLUNGE_BELOW = 100_000  # sets up to which openings are tried out before all that could matter is enumerated
 PLUNGES = 6
 RESCUE_SECONDS = 5.0  # for a plan after a stop that came before the first one
@@ -94,6 +100,7 @@ class Search:
         self.generation: Generation | None = None
         self.tree: Tree | None = None
         self.proved: float | None = None  # by an integer program over every path that matters
+        self.held: float | None = None  # the bound while the generation works under other openings
         self.best = np.inf
         self.plan: Rounded | None = None
         self.start: tuple[Columns | None, Rounded | None] | None = None  # what the search began with, and its plan
@@ -107,6 +114,8 @@ class Search:
         """No plan can cost less."""
         if self.proved is not None:
             return self.proved
+        if self.held is not None:
+            return self.held
         if self.tree is not None:
             return self.tree.bound
         return -np.inf if self.generation is None else self.generation.bound
@@ -162,7 +171,8 @@ class Search:
         if self.plan is None and generation is not None and generation.master.pool is not None:
             self.clock = generation.clock = Clock(RESCUE_SECONDS)
             if generation.master.solve(RESCUE_SECONDS, central=False):
-                self._round(generation.problem, rounding.QUICK)
+                with suppress(OutOfTime):
+                    self._dive({}, rounding.DIVE, 1.0) if generation.grouped else self._round(rounding.QUICK)
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -173,16 +183,34 @@ class Search:
         self._root(problem)
         self._mark("bound")
         self._begin(problem)
-        self._round(problem, rounding.QUICK)
+        if self._generated().grouped:
+            self._search_openings(problem)
+        else:
+            self._search_patterns(problem)
+        self._keep_start(problem)
+        self._mark("closing")
+
+    def _search_patterns(self, problem: Problem) -> None:
+        """Restricted programs at the root, then every path that matters, or branching, where the gap is still wide."""
+        self._round(rounding.QUICK)
         self._mark("plan")
         if self.gap > self.target:
             self._plunge(problem)
-        enough = max(self.target, self.instance.keep_gap if self._begins_well() else 0.0)
-        if self.gap > enough and not self._close_by_enumeration(problem):
-            fixings = self._branch(problem)
-            self._round(problem, rounding.THOROUGH, fixings)
-        self._keep_start(problem)
-        self._mark("closing")
+        if self.gap > self._wide_enough() and not self._close_by_enumeration(problem):
+            fixings = self._branch(problem, lambda fixings: self._round(rounding.QUICK, fixings))
+            self._round(rounding.THOROUGH, fixings)
+
+    def _search_openings(self, problem: Problem) -> None:
+        """Plans under whole openings next to the bound's, at the root and at every leaf of the branching."""
+        self._dive({}, rounding.DIVE, self._tolerance())
+        self._mark("plan")
+        if self.gap > self._wide_enough():
+            fixings = self._branch(problem, lambda fixings: self._dive(fixings, rounding.DIVE, self._tolerance()))
+            self._dive(fixings, rounding.THOROUGH, self._tolerance())
+
+    def _wide_enough(self) -> float:
+        """Gap at which the search may end: wider where the plan it began with is as good as it was."""
+        return max(self.target, self.instance.keep_gap if self._begins_well() else 0.0)
 
     def _mark(self, stage: str) -> None:
         self.marks[stage] = self.clock.seconds - sum(self.marks.values())
@@ -209,10 +237,16 @@ class Search:
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)
+        group = catalogue.groups(ALONE, GROUPS) if len(catalogue.choosers) > GROUP_ABOVE else None
         self.generation = Generation(
-            problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note)
+            problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note), None, group
         )
-        self.generation.run(self._tolerance(), rent)
+        if group is None:
+            self.generation.run(self._tolerance(), rent)
+        else:
+            self.generation.run(ROUGH, rent)
+            self._dive({}, rounding.DIVE, ROUGH)
+            self.generation.refine(self._tolerance())
 
     def _tolerance(self) -> float:
         return max(1e-10, min(0.1 * self.target, 1e-3))
@@ -239,15 +273,36 @@ class Search:
         window = (self.best - self._generated().bound) * (1.0 + 1e-9) + 1e-9  # of the rents at hand
         return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left, fixings)
 
-    def _round(self, problem: Problem, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
+    def _round(self, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
         """Restricted programs of growing size until the gap is reached."""
-        generation = self._generated()
+        if self.gap <= self.target:
+            return
+        made = self._generated()
+        if made.grouped:
+            made = settle(made, fixings or {}, self._tolerance())
         for effort in efforts:
             if self.gap <= self.target:
                 return
             self.clock.check()
             goal = self._goal(fixings or {})
-            self._accept(rounding.round_master(problem, generation.master, generation.reduced_costs(), goal, effort))
+            self._accept(rounding.round_master(made.problem, made.master, made.reduced_costs(), goal, effort))
+
+    def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float) -> None:
+        """A plan under the openings nearest to the bound's; bound and rents are then as before."""
+        made = self._generated()
+        opened = open_values(self.instance, made.problem.compiled, made.master.values())
+        whole = {(n, t): round(opened[n, t]) for n, t in made.problem.openings} | fixings
+        before, self.held = (made.bound, made.rent, made.link_rent), self.bound
+        try:
+            if whole != fixings:
+                made.restrict(whole)
+                made.rerun(tolerance, made.rent, made.link_rent, np.inf)
+            self._round(efforts, whole)
+        except (Infeasible, Contradiction):
+            pass
+        made.restrict(fixings)
+        made.resume(*before)
+        self.held = None  # not after a stop: the bound at hand would be that of the openings tried
 
     def _begin(self, problem: Problem) -> None:
         """The placement that is given to begin with is the first plan, if it keeps every limit."""
@@ -298,17 +353,17 @@ class Search:
             fixings = self.tree.plunge(self._enough)
             if fixings is not None:
                 self._enumerate(problem)
-                self._round(problem, rounding.DECIDED, fixings)
+                self._round(rounding.DECIDED, fixings)
         generation.restrict({})
         generation.resume(*root)
 
-    def _branch(self, problem: Problem) -> Fixings:
+    def _branch(self, problem: Problem, visit: Callable[[Fixings], None]) -> Fixings:
         """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""
         generation = self._generated()
         if self.tree is None:
             self.tree = Tree(generation, self._tolerance())
         try:
-            self.tree.grow(self._enough, lambda fixings: self._round(problem, rounding.QUICK, fixings))
+            self.tree.grow(self._enough, visit)
         finally:
             self.counts["branches"] = float(self.tree.count)
         fixings = self.tree.promising()

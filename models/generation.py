@@ -15,11 +15,14 @@ from .master import Duals, Fixings, Master, SolverFailure, closed_nodes, fix_ope
 from .network_bound import NetworkBound
 from .outcome import Relief
 from .pricing import Prices
-from .problem import Problem, cost_most, violated_links
+from .problem import Problem, cost_most
 from .relief import named_relief
+from .separation import shared_links, single_links
 
 PATIENCE = 3  # rounds of central rents without a better bound before the master is solved to a vertex
 CENTRAL_ABOVE = 150  # SKUs beyond which rents come from the centre of the master's optimal face: far fewer rounds
+SMOOTHING = 0.6  # share of the best bound's rents in those that groups of SKUs are priced at next
+SETTLED = 0.3  # share of the tolerance: once a round gains the bound less, links over groups are not looked for
 SLACK_STEPS = 9  # times the price of slack is raised, unless the bound passes all that a plan could cost before
 SURE_STEPS = 4  # of these the solver must be able to take
 SEPARATE_BELOW = 5e-3  # opening links are looked for once master and bound are this close
@@ -71,6 +74,7 @@ class Generation:
         clock: Clock,
         say: Callable[[str], None],
         weight: Floats | None = None,
+        group: Ints | None = None,
     ) -> None:
         self.problem, self.catalogue, self.network, self.clock, self.say = problem, catalogue, network, clock, say
         self.weight = np.ones(len(catalogue.choosers)) if weight is None else weight
@@ -79,9 +83,19 @@ class Generation:
         self.closed: Bools | None = None  # (N,T) nodes kept closed by a branch
         self.rent: Floats = np.zeros(len(problem.rows))
         self.link_rent: Floats = np.zeros(0)
+        self.base_price: Floats = np.zeros(len(problem.rows))
+        self.slack_price = self.base_price
         self.master = Master(
-            self.instance, problem.compiled, problem.rows, catalogue.choosers, problem.fixed_use, problem.seed, weight
+            self.instance,
+            problem.compiled,
+            problem.rows,
+            catalogue.choosers,
+            problem.fixed_use,
+            problem.seed,
+            weight,
+            group,
         )
+        self.grouped = group is not None
 
     @property
     def instance(self) -> Instance:
@@ -99,6 +113,11 @@ class Generation:
         self.master.add_slack(self.slack_price)
         if first is not None:
             self.master.add(first)
+        self._converge(tolerance)
+        self._drive_out_slack(tolerance)
+
+    def refine(self, tolerance: float) -> None:
+        """Generate on until bound and master agree to a smaller ``tolerance``. Raises as :meth:`run`."""
         self._converge(tolerance)
         self._drive_out_slack(tolerance)
 
@@ -122,6 +141,9 @@ class Generation:
 
         Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
         """
+        if self.slack_price is not self.base_price:
+            self.slack_price = self.base_price
+            self.master.set_slack_price(self.slack_price, 10.0 * self.whole)
         links = np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
         priced = self._price(rent, links)
         columns = self.catalogue.columns(priced)
@@ -133,7 +155,7 @@ class Generation:
 
     def prices(self) -> Prices:
         """The rents of the best bound as the pricing takes them."""
-        return self._as_prices(self.rent, self.master.link_array(self.link_rent))
+        return self._as_prices(self.rent, self.master.links.array(self.link_rent))
 
     def _as_prices(self, rent: Floats, link_array: Floats | None) -> Prices:
         """Rents for the pricing; closed nodes cost infinitely much."""
@@ -150,7 +172,7 @@ class Generation:
             return np.zeros(0)
         row, column, use = self.problem.rows.entries(pool)
         priced = pool.cost + summed(column, self.rent[row] * use, len(pool))
-        links = self.master.link_array(self.link_rent)
+        links = self.master.links.array(self.link_rent)
         if links is not None:
             per_entry = links[pool.sku[pool.column], pool.node, pool.period]
             priced = priced + summed(pool.column, per_entry, len(pool))
@@ -163,7 +185,7 @@ class Generation:
         use = self.problem.fixed_use + (0.0 if first is None else self.catalogue.use(first, self._of_sku(first.sku)))
         self.scale = np.maximum(use, 1e-3 * max(use.max(initial=0.0), 1e-6))
         self.whole = abs(self.problem.fixed_cost) + float((self.weight * np.abs(priced.cost)).sum()) + 1.0
-        self.slack_price = 10.0 * self.whole / self.scale
+        self.base_price = self.slack_price = 10.0 * self.whole / self.scale
 
     def _drive_out_slack(self, tolerance: float) -> None:
         """Raise the price of slack until none is used, or the case is shown to lack room.
@@ -196,35 +218,55 @@ class Generation:
 
     def _converge(self, tolerance: float, enough: float = np.inf) -> None:
         """Rounds of master, pricing and links until nothing is left to add, ending on a vertex of the master."""
-        central, stale = len(self.catalogue.choosers) > CENTRAL_ABOVE and not self.master.links, 0
+        central, stale = self.master.groups > CENTRAL_ABOVE and not len(self.master.links), 0
         while True:
             self.clock.check()
             if not self.master.solve(self.clock.left, central):
                 raise OutOfTime
             value = self.master.objective() + self.problem.fixed_cost
             duals, before = self.master.duals(), self.bound
-            priced = self._price(duals.rent, duals.links)
-            added = self._add_improving(priced, duals)
+            added = self._generate(duals)
             self.rounds += 1
             distance = (value - self.bound) / max(abs(value), 1e-6)
-            linked = self._separate() if distance <= SEPARATE_BELOW or added == 0 else 0
-            self.say(f"{added} new patterns, {len(self.master.links)} opening links")
+            near = distance <= tolerance
+            gained = (self.bound - before) / max(abs(value), 1e-6)
+            settled = near and self.grouped and gained <= SETTLED * tolerance
+            linked = self._separate() if not settled and (distance <= SEPARATE_BELOW or added == 0) else 0
+            self.say(f"{added} new patterns, {len(self.master.links)} opening links, master {distance:.3%} above")
             stale = 0 if self.bound > before or linked else stale + 1
-            if self.bound >= enough or (linked == 0 and not central and (distance <= tolerance or added == 0)):
+            if self.bound >= enough or (linked == 0 and not central and (near or added == 0)):
                 return
-            if linked or stale >= PATIENCE or distance <= tolerance or added == 0:
+            if linked or stale >= PATIENCE or near or added == 0:
                 central = False
 
+    def _generate(self, duals: Duals) -> int:
+        """Price every set and add the best paths; returns how many columns are new.
+
+        Rents on the way from those of the best bound to those of the master swing less from round to round (Wentges
+        1997, Weighted Dantzig-Wolfe decomposition for linear mixed-integer programming).
+        """
+        if self.grouped and np.isfinite(self.bound):
+            rent = SMOOTHING * self.rent + (1.0 - SMOOTHING) * duals.rent
+            links = SMOOTHING * self.link_rent + (1.0 - SMOOTHING) * duals.links
+            columns = self.catalogue.columns(self._price(rent, links))
+            added = 0 if columns is None else self.master.add(columns)
+            if added:
+                return added
+        return self._add_improving(self._price(duals.rent, duals.links), duals)
+
     def _separate(self) -> int:
-        keys = violated_links(self.instance, self.master)
-        if keys:
-            self.master.add_links(keys, 10.0 * self.whole)
-            self.link_rent = np.append(self.link_rent, np.zeros(len(keys)))
-        return len(keys)
+        if self.grouped:
+            links = shared_links(self.master, self.catalogue, self.prices())
+        else:
+            links = single_links(self.instance, self.master)
+        if links:
+            self.master.add_links(links, 10.0 * self.whole)
+            self.link_rent = np.append(self.link_rent, np.zeros(len(links)))
+        return len(links)
 
     def _price(self, rent: Floats, links: Floats) -> Priced:
         """Price every set under the rents; keep the bound if it is the best so far."""
-        link_array = self.master.link_array(links)
+        link_array = self.master.links.array(links)
         priced = self.catalogue.price(self._as_prices(rent, link_array))
         if not np.isfinite(priced.cost).all():
             raise Infeasible(())
@@ -250,6 +292,7 @@ class Generation:
 
     def _add_improving(self, priced: Priced, duals: Duals) -> int:
         """Add the best paths that improve the master."""
-        wanted = self.weight * priced.cost < duals.sku - 1e-9 * np.maximum(1.0, np.abs(duals.sku))
-        columns = self.catalogue.columns(priced, wanted)
+        cost = summed(self.master.group, self.weight * priced.cost, self.master.groups)
+        wanted = cost < duals.group - 1e-9 * np.maximum(1.0, np.abs(duals.group))
+        columns = self.catalogue.columns(priced, wanted[self.master.group])
         return 0 if columns is None else self.master.add(columns)

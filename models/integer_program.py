@@ -61,9 +61,10 @@ class IntegerProgram:
         add_rows(self.solver, use, use, rows.definitions(len(compiled.cost)))
         self.given_cost = problem.fixed_cost + (0.0 if given is None else float(given.cost.sum()))
         fix_openings(self.solver, instance, compiled, fixings or {})
-        if given is not None:
-            _, node, period = candidate_uses(instance, given)
-            self._force_open(node, period)
+        for columns in (problem.catalogue.fixed, given):
+            if columns is not None:
+                _, node, period = candidate_uses(instance, columns)
+                self._force_open(node, period)
         self.slack = len(compiled.cost)
         if elastic:
             self._add_slack(use)

@@ -10,12 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from .columns import Columns, Rows, concatenate
-from .instance import Bools, Floats, Instance, Ints
+from .instance import Bools, Floats, Instance, Ints, summed
+from .links import Link, Links
 from .network import Compiled, Contradiction
 
 INFINITY = highspy.kHighsInf
 OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1, "parallel": "off"}  # of every solver of the process
 DUAL, PRIMAL = 1, 4  # simplex strategies of HiGHS
+FROM_SCRATCH = {"solver": "simplex", "simplex_strategy": DUAL}  # where a warm start ended in nothing
 
 Fixings = dict[tuple[int, int], int]  # (node, period) -> open (1) or closed (0)
 
@@ -133,11 +135,15 @@ class Duals:
 
     rent: Floats  # (D,) per definition row
     links: Floats  # (number of link rows,)
-    sku: Floats  # (number of SKUs in the master,)
+    group: Floats  # (number of groups,) of SKUs
 
 
 class Master:
-    """The restricted master LP. Columns are only ever appended; slack on definition and link rows bounds the rents."""
+    """The restricted master LP. Columns are only ever appended; slack on definition and link rows bounds the rents.
+
+    Each SKU has a row and picks one column; where there are very many, SKUs share a row in groups, and a column holds
+    a pick for each SKU of its group. Rents and Lagrangian bound mean the same either way.
+    """
 
     def __init__(
         self,
@@ -148,7 +154,10 @@ class Master:
         fixed_use: Floats,
         seed: int,
         weight: Floats | None = None,
+        group: Ints | None = None,
     ) -> None:
+        self.group = np.arange(len(skus)) if group is None else group  # row of each SKU
+        self.groups = int(self.group.max(initial=-1)) + 1
         self.weight = np.ones(len(skus)) if weight is None else weight  # how many SKUs each one stands for
         self.instance, self.compiled, self.rows, self.skus = instance, compiled, rows, skus
         self.position = np.full(len(instance.skus), -1)
@@ -157,13 +166,16 @@ class Master:
         load(compiled, self.solver)
         self.first_definition = len(compiled.row_lower)
         self.first_sku = self.first_definition + len(rows)
-        self.first_link = self.first_sku + len(skus)
+        self.first_link = self.first_sku + self.groups
         add_rows(self.solver, fixed_use, fixed_use, rows.definitions(len(compiled.cost)))
-        add_rows(self.solver, np.ones(len(skus)), np.ones(len(skus)), sp.csr_matrix((len(skus), len(compiled.cost))))
-        self.pool: Columns | None = None
-        self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pool column
+        ones = np.ones(self.groups)
+        add_rows(self.solver, ones, ones, sp.csr_matrix((self.groups, len(compiled.cost))))
+        self.chunks: list[Columns] = []  # picks, as they were added
+        self.pool_column = np.zeros(0, dtype=np.int64)  # solver column of each pick
         self.known: set[tuple[int, bytes]] = set()
-        self.links: list[tuple[int, int, int]] = []
+        per_sku = np.ones(len(instance.skus))
+        per_sku[skus] = self.weight
+        self.links = Links(instance, per_sku)
         self.rows_are_new = True  # new rows leave the last basis dual feasible, new columns leave it primal feasible
         self.slack = np.zeros(0, dtype=np.int64)
         self.slack_row = np.zeros(0, dtype=np.int64)
@@ -188,84 +200,82 @@ class Master:
         self.slack_row = np.append(self.slack_row, rows)
         add_slack_columns(self.solver, rows, sign, price)
 
+    @property
+    def pool(self) -> Columns | None:
+        """Every pick there is a column for."""
+        if len(self.chunks) > 1:
+            self.chunks = [concatenate(self.chunks)]
+        return self.chunks[0] if self.chunks else None
+
     def add(self, columns: Columns) -> int:
-        """Append the columns that are not there yet; returns their number."""
+        """Append the columns that these picks make, of whole groups each, where not there yet; returns their number."""
+        groups = self.group[self.position[columns.sku]]
+        order = np.argsort(groups, kind="stable")
+        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+        flat = columns.path[order].reshape(len(columns), -1)
         fresh = []
-        for at, (sku, path) in enumerate(zip(columns.sku.tolist(), columns.path, strict=True)):
-            key = (sku, path.tobytes())
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
+            key = (int(groups[order[start]]), flat[start:end].tobytes())
             if key not in self.known:
                 self.known.add(key)
-                fresh.append(at)
-        if not fresh:
-            return 0
-        columns = columns.take(np.array(fresh))
-        at = self.width
+                fresh.append(order[start:end])
+        if fresh:
+            self._append(columns.take(np.concatenate(fresh)), np.repeat(np.arange(len(fresh)), [len(x) for x in fresh]))
+        return len(fresh)
+
+    def _append(self, picks: Columns, of_pick: Ints) -> None:
+        """Columns of the master out of picks; ``of_pick`` (P,) says which."""
+        count, at = int(of_pick[-1]) + 1, self.width
         add_columns(
             self.solver,
-            self.weight[self.position[columns.sku]] * columns.cost,
-            np.zeros(len(columns)),
-            np.full(len(columns), INFINITY),
-            self._matrix(columns),
+            summed(of_pick, self.weight[self.position[picks.sku]] * picks.cost, count),
+            np.zeros(count),
+            np.full(count, INFINITY),
+            self._matrix(picks, of_pick, count),
         )
-        self.pool = columns if self.pool is None else concatenate([self.pool, columns])
-        self.pool_column = np.append(self.pool_column, at + np.arange(len(columns)))
-        return len(columns)
+        self.chunks.append(picks)
+        self.pool_column = np.append(self.pool_column, at + of_pick)
 
-    def _matrix(self, columns: Columns) -> sp.csc_matrix:
-        row, column, use = self.rows.entries(columns)
-        every = np.arange(len(columns))
-        link_row, link_column = self._linked(self.links, columns)
-        of_sku = self.position[columns.sku]
-        use = self.weight[of_sku[column]] * use
-        rows = [self.first_definition + row, self.first_sku + of_sku, self.first_link + link_row]
+    def _matrix(self, picks: Columns, of_pick: Ints, count: int) -> sp.csc_matrix:
+        row, pick, use = self.rows.entries(picks)
+        link_row, link_pick, link_weight = self.links.entries(picks)
+        of_sku = self.position[picks.sku]
+        use = self.weight[of_sku[pick]] * use
+        group = np.zeros(count, dtype=np.int64)
+        group[of_pick] = self.group[of_sku]
+        rows = [self.first_definition + row, self.first_sku + group, self.first_link + link_row]
         return sp.csc_matrix(
             (
-                np.concatenate([-use, np.ones(len(columns)), np.ones(len(link_row))]),
-                (np.concatenate(rows), np.concatenate([column, every, link_column])),
+                np.concatenate([-use, np.ones(count), link_weight]),
+                (np.concatenate(rows), np.concatenate([of_pick[pick], np.arange(count), of_pick[link_pick]])),
             ),
-            (self.height, len(columns)),
+            (self.height, count),
         )
 
-    def _linked(self, keys: list[tuple[int, int, int]], columns: Columns) -> tuple[Ints, Ints]:
-        """(position in ``keys``, column) wherever a column uses the SKU, node and period of a key."""
-        if not keys:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        codes = self._code(*np.array(keys).T)
-        order = np.argsort(codes)
-        mine = self._code(columns.sku[columns.column], columns.node, columns.period)
-        at = np.minimum(np.searchsorted(codes[order], mine), len(codes) - 1)
-        hit = codes[order[at]] == mine
-        return order[at][hit], columns.column[hit]
-
-    def _code(self, sku: Ints, node: Ints, period: Ints) -> Ints:
-        _, nodes, _, periods = self.instance.shape
-        return (sku * nodes + node) * periods + period
-
-    def add_links(self, keys: list[tuple[int, int, int]], price: float) -> None:
-        """Rows ``sum of columns of the SKU that use n in t <= open[n,t]`` with slack at ``price``."""
-        pool = self.pool
+    def add_links(self, links: list[Link], price: float) -> None:
+        """Rows for more opening links, with slack at ``price``."""
+        pool, since, first = self.pool, len(self.links), self.height
         assert pool is not None
-        link, column = self._linked(keys, pool)
+        self.links.append(links)
+        link, pick, weight = self.links.entries(pool, since)
         opens = [
-            self.compiled.column.get(("open", (self.instance.nodes[n], self.instance.periods[t])), -1)
-            for _, n, t in keys
+            self.compiled.column.get(("open", (self.instance.nodes[x.node], self.instance.periods[x.period])), -1)
+            for x in links
         ]
         has_open = np.flatnonzero(np.array(opens) >= 0)
         matrix = sp.csr_matrix(
             (
-                np.concatenate([np.ones(len(link)), -np.ones(len(has_open))]),
+                np.concatenate([weight, -np.ones(len(has_open))]),
                 (
-                    np.concatenate([link, has_open]),
-                    np.concatenate([self.pool_column[column], np.array(opens)[has_open]]),
+                    np.concatenate([link - since, has_open]),
+                    np.concatenate([self.pool_column[pick], np.array(opens)[has_open]]),
                 ),
             ),
-            (len(keys), self.width),
+            (len(links), self.width),
         )
-        first = self.height
-        add_rows(self.solver, np.full(len(keys), -INFINITY), np.zeros(len(keys)), matrix)
-        self.links += keys
+        add_rows(self.solver, np.full(len(links), -INFINITY), np.zeros(len(links)), matrix)
         self.rows_are_new = True
-        self._append_slack(first + np.arange(len(keys)), -np.ones(len(keys)), np.full(len(keys), price))
+        self._append_slack(first + np.arange(len(links)), -np.ones(len(links)), np.full(len(links), price))
 
     def solve(self, seconds: float, central: bool) -> bool:
         """Solve the LP, to a vertex or to the centre of its optimal face; False when the time ran out.
@@ -273,35 +283,37 @@ class Master:
         Central rents come from the interior point method without crossover (Gondzio, Gonzalez-Brevis & Munari 2013).
         Raises SolverFailure, Contradiction.
         """
-        simplex = {"solver": "simplex", "simplex_strategy": DUAL if self.rows_are_new else PRIMAL}
-        options = {"solver": "ipm", "run_crossover": "off"} if central else simplex
-        for name, value in options.items():
+        methods: list[dict[str, Any]] = [{"solver": "ipm", "run_crossover": "off"}] if central else []
+        methods.append({"solver": "simplex", "simplex_strategy": DUAL if self.rows_are_new else PRIMAL})
+        for method in [*methods, FROM_SCRATCH]:
+            status = self._run(method, seconds)
+            if status == highspy.HighsModelStatus.kTimeLimit:
+                return False
+            if status == highspy.HighsModelStatus.kInfeasible:
+                raise Contradiction(short_rows(self.compiled))
+            if status in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+                self.rows_are_new = False
+                return True
+        raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
+
+    def _run(self, method: dict[str, Any], seconds: float) -> Any:
+        """Run HiGHS by a method; returns the model's status."""
+        if method is FROM_SCRATCH:
+            checked(self.solver.clearSolver(), "a fresh start")
+        for name, value in method.items():
             checked(self.solver.setOptionValue(name, value), name)
         checked(self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01)), "time limit")
         checked(self.solver.run(), "run")
-        status = self.solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kTimeLimit:
-            return False
-        if status == highspy.HighsModelStatus.kInfeasible:
-            raise Contradiction(short_rows(self.compiled))
-        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
-            if central:
-                return self.solve(seconds, central=False)
-            raise SolverFailure(f"master program: {self.solver.modelStatusToString(status)}")
-        self.rows_are_new = False
-        return True
+        return self.solver.getModelStatus()
 
     def duals(self) -> Duals:
         """Rents of the last solve."""
         dual = np.array(self.solver.getSolution().row_dual)
         return Duals(
             rent=dual[self.first_definition : self.first_sku],
-            links=np.maximum(0.0, -dual[self.first_link :]) / self._link_weight(),
-            sku=dual[self.first_sku : self.first_link],
+            links=np.maximum(0.0, -dual[self.first_link :]),
+            group=dual[self.first_sku : self.first_link],
         )
-
-    def _link_weight(self) -> Floats:
-        return self.weight[self.position[[sku for sku, _, _ in self.links]]] if self.links else np.ones(0)
 
     def values(self) -> Floats:
         """Column values of the last solve."""
@@ -317,24 +329,15 @@ class Master:
         """Values of the slack columns in the last solve."""
         return self.values()[self.slack]
 
-    def link_array(self, rents: Floats) -> Floats | None:
-        """(K,N,T) link rents as the pricing takes them; None without links."""
-        if not self.links:
-            return None
-        out = np.zeros((len(self.instance.skus), len(self.instance.nodes), len(self.instance.periods)))
-        out[tuple(np.array(self.links).T)] = rents
-        return out
-
     def restrict(self, fixings: Fixings) -> None:
         """Fix openings; columns that use a closed node are barred."""
         fix_openings(self.solver, self.instance, self.compiled, fixings)
         if self.pool is None:
             return
         closed = closed_nodes(self.instance, fixings)
-        barred = np.zeros(len(self.pool), dtype=bool)
-        barred[self.pool.column[closed[self.pool.node, self.pool.period]]] = True
-        upper = np.where(barred, 0.0, INFINITY)
-        columns = self.pool_column.astype(np.int32)
+        barred = self.pool_column[self.pool.column[closed[self.pool.node, self.pool.period]]]
+        columns = np.unique(self.pool_column).astype(np.int32)
+        upper = np.where(np.isin(columns, barred), 0.0, INFINITY)
         checked(self.solver.changeColsBounds(len(columns), columns, np.zeros(len(columns)), upper), "barred columns")
 
     def set_slack_price(self, definition: Floats, link: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import routing
 from .batches import Batch, over_sets
-from .instance import Floats, Instance, Ints, LimitRow
+from .instance import Bools, Floats, Instance, Ints, LimitRow
 from .patterns import Family
 
 
@@ -174,7 +174,8 @@ def forward(instance: Instance, batch: Batch, prices: Prices) -> list[Floats]:
     reached = [priced(instance, batch, prices, 0) + first_change(instance, batch, prices)]
     for t in range(1, len(instance.periods)):
         weight = cost_weight(instance, batch.skus, prices, t)
-        reached.append(priced(instance, batch, prices, t) + sweep(instance, batch.family, reached[-1], weight))
+        drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
+        reached.append(priced(instance, batch, prices, t) + sweep(batch.family, reached[-1], drop, add))
     return reached
 
 
@@ -199,12 +200,44 @@ def change_between(instance: Instance, family: Family, to: Ints) -> Floats:
     return added * instance.change_cost_in + dropped * instance.change_cost_out
 
 
-def sweep(instance: Instance, family: Family, cost: Floats, weight: Floats) -> Floats:
-    """min over S' of cost[S'] + change(S' -> S), in two sweeps over the lattice: O(sets x nodes per set)."""
+def sweep(family: Family, cost: Floats, drop: Floats, add: Floats) -> Floats:
+    """min over S' of cost[S'] + drop |S' - S| + add |S - S'|, in two sweeps: O(sets x nodes per set).
+
+    cost (S,B); drop and add (B,), money per node.
+    """
     out = cost.copy()
-    drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
     for having, without in family.links:
         out[without] = np.minimum(out[without], out[having] + drop)
     for having, without in family.links:
         out[having] = np.minimum(out[having], out[without] + add)
     return out
+
+
+def savings(instance: Instance, batch: Batch, prices: Prices) -> Floats:
+    """(B,N,T) how much dearer each SKU's cheapest path would be if it did not use a candidate node in a period.
+
+    At most the cheapest path's own cost, also where there is no path without the node.
+    """
+    ahead = forward(instance, batch, prices)
+    least = ahead[-1].min(axis=0)
+    out = np.zeros((len(batch.skus), len(instance.nodes), len(ahead)))
+    candidates = np.flatnonzero(instance.candidate)
+    uses = _uses(batch.family, len(instance.nodes))
+    behind: Floats = np.zeros_like(least)
+    for t in range(len(ahead) - 1, -1, -1):
+        whole = ahead[t] + behind
+        for n in candidates[uses[:, candidates].any(axis=0)]:
+            other = whole[~uses[:, n]].min(axis=0)
+            out[:, n, t] = np.minimum(other - least, np.abs(least))
+        if t:
+            weight = cost_weight(instance, batch.skus, prices, t)
+            drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
+            behind = sweep(batch.family, priced(instance, batch, prices, t) + behind, drop=add, add=drop)
+    return np.maximum(out, 0.0)
+
+
+def _uses(family: Family, nodes: int) -> Bools:
+    """(S,N) nodes that a set stocks at or passes through."""
+    out = np.zeros((len(family.sets), nodes + 1), dtype=bool)
+    out[np.arange(len(out))[:, None], np.append(family.cells.node[:-1], nodes)[family.set_cells]] = True
+    return out[:, :-1]

@@ -10,7 +10,6 @@ from .batches import Batch
 from .catalogue import Catalogue
 from .columns import Columns, Rows
 from .instance import Floats, Instance, Ints, summed
-from .master import Master
 from .network import Compiled
 
 
@@ -26,6 +25,17 @@ class Problem:
     fixed_use: Floats  # (D,)
     most: Floats  # (D,) no plan uses more
     seed: int
+
+    @property
+    def openings(self) -> list[tuple[int, int]]:
+        """(node, period) of every opening that is to be decided."""
+        nodes, periods = self.instance.nodes, self.instance.periods
+        return [
+            (n, t)
+            for n in np.flatnonzero(self.instance.candidate).tolist()
+            for t in range(len(periods))
+            if ("open", (nodes[n], periods[t])) in self.compiled.column
+        ]
 
 
 def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
@@ -112,26 +122,6 @@ def candidate_uses(instance: Instance, columns: Columns) -> tuple[Ints, Ints, In
     """(column, node, period) wherever a column stocks at, or passes through, a candidate node."""
     on = np.flatnonzero(instance.candidate[columns.node])
     return columns.column[on], columns.node[on], columns.period[on]
-
-
-def violated_links(instance: Instance, master: Master, tolerance: float = 1e-4) -> list[tuple[int, int, int]]:
-    """(sku, node, period) where the LP uses a candidate node more than it opens it, worst first."""
-    pool = master.pool
-    if pool is None or not instance.candidate.any():
-        return []
-    values = master.values()
-    column, node, period = candidate_uses(instance, pool)
-    weight = values[master.pool_column[column]]
-    _, nodes, _, periods = instance.shape
-    code, inverse = np.unique((pool.sku[column] * nodes + node) * periods + period, return_inverse=True)
-    used = summed(inverse.ravel(), weight, len(code)) if len(code) else np.zeros(0)
-    n, t = code // periods % nodes, code % periods
-    over = used - open_values(instance, master.compiled, values)[n, t]
-    worst = np.flatnonzero(over > tolerance)
-    worst = worst[np.argsort(-over[worst], kind="stable")]
-    known = set(master.links)
-    keys = [(int(c // periods // nodes), int(c // periods % nodes), int(c % periods)) for c in code[worst]]
-    return [key for key in keys if key not in known]
 
 
 def open_values(instance: Instance, compiled: Compiled, values: Floats) -> Floats:

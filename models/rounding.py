@@ -23,6 +23,7 @@ class Effort:
 
 
 QUICK = (Effort(300, 3_000),)
+DIVE = (Effort(1_000, 3_000), Effort(4_000, 12_000))  # under whole openings, after most SKUs are settled
 THOROUGH = (Effort(1_000, 12_000), Effort(4_000, 12_000), Effort(20_000, 6_000))
 DECIDED = (Effort(2_000, 3_000),)  # where all openings are
 COMPLETION = 20_000  # checks; openings and surge for given picks are decided in far fewer
@@ -114,10 +115,19 @@ def _split(pool: Columns, value: Floats, reduced: Floats, window: float, most: i
     undecided = np.zeros(int(pool.sku.max()) + 1, dtype=bool)
     undecided[pool.sku[leading[value[leading] < 1.0 - 1e-6]]] = True
     urgent = undecided[pool.sku[rest]]
-    rest = rest[np.lexsort((reduced[rest], ~urgent))][:most]
+    rest = rest[np.lexsort((readiness(reduced[rest], np.abs(pool.cost[rest])), ~urgent))][:most]
     open_skus = np.union1d(pool.sku[rest], np.flatnonzero(undecided))
     in_play = np.isin(pool.sku[leading], open_skus)
     return np.sort(np.concatenate([leading[in_play], rest])), leading[~in_play]
+
+
+def readiness(more: Floats, cost: Floats) -> Ints:
+    """Rank of alternatives by what they cost more, in money or as a share of the SKU's cost, whichever ranks higher.
+
+    By money alone small SKUs come first, and they move too little to make room for the large ones.
+    """
+    by_money, by_share = (np.argsort(np.argsort(x, kind="stable")) for x in (more, more / np.maximum(cost, 1e-12)))
+    return np.minimum(by_money, by_share)
 
 
 def round_whole(

@@ -21,7 +21,8 @@ def path_floor(instance: Instance, batch: Batch, prices: Prices) -> Floats:
     for t in range(1, len(instance.periods)):
         weight = pricing.cost_weight(instance, batch.skus, prices, t)
         least = np.minimum(own.min(axis=0), beyond)
-        before = np.minimum(pricing.sweep(instance, batch.family, own, weight), beyond[None, :])
+        drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
+        before = np.minimum(pricing.sweep(batch.family, own, drop, add), beyond[None, :])
         alone = pricing.priced(instance, batch, prices, t)
         own = np.where(np.isinf(alone), np.inf, alone + np.where(np.isinf(alone), 0.0, before))
         beyond = floor(instance, batch, prices, t) + least

@@ -1,0 +1,102 @@
+"""From groups back to SKUs: most take the path the master gives them, the undecided get a master of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .columns import Columns
+from .generation import Generation, Infeasible
+from .instance import Bools, Floats, Ints, summed
+from .master import Fixings
+from .rounding import readiness
+
+SLIGHT = 1e-6  # share of a SKU below which a pick does not count
+WHOLE = 1.0 - 1e-5  # share of a pick from which its SKU is not split
+STEPS = 4  # times that the costlier half of the split SKUs is decided
+FREE_LEAST = 1_500  # SKUs left a choice at least, for whole patterns to fit where fractions did
+FREE_MOST = 4_000  # SKUs left a choice at most; the others take the path with their largest share
+
+
+def settle(made: Generation, fixings: Fixings, tolerance: float) -> Generation:
+    """A converged generation of the SKUs that a grouped master leaves undecided, under its openings.
+
+    The costliest of those that are still split between patterns take the one with the larger share first, while there
+    are many others to make up for it. Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
+    """
+    picks, share = _shares(made)
+    leading = _leading(made, picks, share)
+    fine = _apart(made, picks.take(leading), _free(made, share[leading]), fixings, tolerance)
+    for _ in range(STEPS):
+        picks, share = _shares(fine)
+        leading = _leading(fine, picks, share)
+        split = np.flatnonzero(share[leading] < WHOLE)
+        if not len(split):
+            break
+        largest = split[np.argsort(-np.abs(picks.cost[leading[split]]), kind="stable")]
+        free = np.ones(len(leading), dtype=bool)
+        free[largest[: (len(largest) + 1) // 2]] = False
+        try:
+            fine = _apart(fine, picks.take(leading), free, fixings, tolerance)
+        except Infeasible:
+            break
+    return fine
+
+
+def _apart(made: Generation, leading: Columns, free: Bools, fixings: Fixings, tolerance: float) -> Generation:
+    """A generation of the ``free`` SKUs (M,) alone; the others take their ``leading`` (M,) pick."""
+    settled = None if free.all() else leading.take(np.flatnonzero(~free))
+    catalogue = made.catalogue.settle(free, settled)
+    problem = replace(
+        made.problem,
+        catalogue=catalogue,
+        fixed_cost=made.problem.fixed_cost + (0.0 if settled is None else float(settled.cost.sum())),
+        fixed_use=catalogue.fixed_use(),
+    )
+    fine = Generation(problem, catalogue, made.network, made.clock, made.say)
+    fine.restrict(fixings)
+    fine.run(tolerance, made.rent)
+    return fine
+
+
+def _shares(made: Generation) -> tuple[Columns, Floats]:
+    """Distinct picks in the solution of the grouped master, and the share (P,) of its SKU that each has."""
+    pool = made.master.pool
+    assert pool is not None
+    value = made.master.values()[made.master.pool_column]
+    taken = np.flatnonzero(value > SLIGHT)
+    used = pool.take(taken)
+    whole = np.column_stack([used.sku.view(np.uint8).reshape(len(used), -1), used.path.reshape(len(used), -1)])
+    keys = np.ascontiguousarray(whole).view(np.dtype((np.void, whole.shape[1]))).ravel()
+    _, first, same = np.unique(keys, return_index=True, return_inverse=True)
+    return used.take(first), summed(same.ravel(), value[taken], len(first))
+
+
+def _leading(made: Generation, picks: Columns, share: Floats) -> Ints:
+    """(M,) the pick with the largest share of every SKU with a choice."""
+    at = made.master.position[picks.sku]
+    order = np.lexsort((-share, at))
+    return order[np.unique(at[order], return_index=True)[1]]
+
+
+def _free(made: Generation, share: Floats) -> Bools:
+    """(M,) SKUs that keep their choice: the undecided, and of the others those that would change most readily."""
+    undecided = share < WHOLE
+    order = np.lexsort((readiness(*_second(made)), ~undecided))
+    count = min(max(int(undecided.sum()), FREE_LEAST), FREE_MOST)
+    free = np.zeros(len(share), dtype=bool)
+    free[order[:count]] = True
+    return free
+
+
+def _second(made: Generation) -> tuple[Floats, Floats]:
+    """(M,) what each SKU's second best pick would cost more, rents included (inf: none), and what the SKU costs."""
+    pool, reduced = made.master.pool, made.reduced_costs()
+    assert pool is not None
+    at = made.master.position[pool.sku]
+    more, cost = np.full(len(made.catalogue.choosers), np.inf), np.zeros(len(made.catalogue.choosers))
+    other = reduced > 0.0
+    np.minimum.at(more, at[other], reduced[other])
+    np.maximum.at(cost, at, np.abs(pool.cost))
+    return more, cost
