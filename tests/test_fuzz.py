@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
 
-from . import soak
+from optimizer.cli import main
+
+from . import small, soak
 from .fuzz import KINDS, Fuzz, workbook
+from .jobs import tiny_sheets
 
 SEEDS = 45
 
@@ -50,3 +54,17 @@ def test_a_short_soak() -> None:
     """Four jobs, half of them commands that are mostly killed: `python -m tests.soak --hours H` does so for hours."""
     said = soak.work(jobs=4, hours=0.0, seed=3)
     assert said.startswith("4 jobs")
+
+
+def test_a_row_of_an_endless_number_is_a_damaged_part(tmp_path: Path) -> None:
+    """Found by the fuzzer: a row numbered 4,294,967,296 was filled up to for hours; now exit 3 within seconds."""
+    path = small.write(tmp_path / "brand.xlsx", tiny_sheets())
+    with zipfile.ZipFile(path) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist()}
+    last = texts["xl/worksheets/sheet1.xml"].rfind(b'<row r="')
+    sheet = texts["xl/worksheets/sheet1.xml"]
+    texts["xl/worksheets/sheet1.xml"] = sheet[:last] + re.sub(rb'<row r="\d+"', b'<row r="4294967296"', sheet[last:])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text)
+    assert main(["check", str(path)]) == 3

@@ -108,7 +108,10 @@ class Workbook:
         try:
             page = self.book[part.name]
             page.reset_dimensions()
-            yield from page.iter_rows()
+            for number, row in enumerate(page.iter_rows(), 1):
+                if number > LAST_EXCEL_ROW:  # a row of any number is filled up to, one blank row after the other
+                    raise damaged(self.archive.path, part.part, part.name)
+                yield row
         except IndexError:
             raise damaged(self.archive.path, "xl/sharedStrings.xml") from None
         except (ParseError, KeyError, ValueError, TypeError, AttributeError):
