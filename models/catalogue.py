@@ -17,6 +17,9 @@ from .patterns import Family
 
 STRIP_CELLS = 2_000_000  # cells x SKUs evaluated at once: keeps temporaries in cache-friendly, bounded memory
 DOUBLE_BYTES = 1 << 30  # above this much, stored batches go to single precision
+GROUP_ABOVE = 1_500  # SKUs with a choice beyond which they share the rows of the master in groups
+ALONE = 500  # costliest SKUs with a row of their own even then
+GROUPS = 500  # among the others
 SINGLE_PRECISION = 2.0**-22  # relative error allowed for in the bound when batches are single precision
 
 
@@ -110,9 +113,11 @@ class Catalogue:
         smaller.choosers = self.choosers[kept]
         return smaller
 
-    def groups(self, alone: int, groups: int) -> Ints:
-        """(M,) a group for every SKU with a choice: the ``alone`` costliest by themselves, the others dealt out."""
-        return _dealt(np.concatenate([_least_cost(batch) for batch in self.batches]), alone, groups)
+    def groups(self) -> Ints | None:
+        """(M,) a group for every SKU with a choice: the costliest by themselves, the others dealt out; None for few."""
+        if len(self.choosers) <= GROUP_ABOVE:
+            return None
+        return _dealt(np.concatenate([_least_cost(batch) for batch in self.batches]), ALONE, GROUPS)
 
     def _evaluate(self, family: Family, skus: Ints) -> Batch:
         return evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)

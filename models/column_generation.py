@@ -26,9 +26,7 @@ from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
-GROUP_ABOVE = 1_500  # SKUs with a choice beyond which they share the rows of the master in groups
-ALONE = 500  # costliest SKUs with a row of their own even then
-GROUPS = 500  # among the others
+DEPTH = 3  # times that the costliest SKUs are decided before the others, where a quicker plan is not good enough
 ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
 PLUNGE_BELOW = 100_000  # sets up to which openings are tried out before all that could matter is enumerated
 PLUNGES = 6
@@ -202,11 +200,13 @@ class Search:
 
     def _search_openings(self, problem: Problem) -> None:
         """Plans under whole openings next to the bound's, at the root and at every leaf of the branching."""
-        self._dive({}, rounding.DIVE, self._tolerance())
+        self._dive({}, rounding.DIVE, self._tolerance(), DEPTH)
         self._mark("plan")
         if self.gap > self._wide_enough():
-            fixings = self._branch(problem, lambda fixings: self._dive(fixings, rounding.DIVE, self._tolerance()))
-            self._dive(fixings, rounding.THOROUGH, self._tolerance())
+            fixings = self._branch(
+                problem, lambda fixings: self._dive(fixings, rounding.DIVE, self._tolerance(), DEPTH)
+            )
+            self._dive(fixings, rounding.THOROUGH, self._tolerance(), DEPTH)
 
     def _wide_enough(self) -> float:
         """Gap at which the search may end: wider where the plan it began with is as good as it was."""
@@ -237,7 +237,7 @@ class Search:
         rent = None
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)
-        group = catalogue.groups(ALONE, GROUPS) if len(catalogue.choosers) > GROUP_ABOVE else None
+        group = catalogue.groups()
         self.generation = Generation(
             problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note), None, group
         )
@@ -245,7 +245,7 @@ class Search:
             self.generation.run(self._tolerance(), rent)
         else:
             self.generation.run(ROUGH, rent)
-            self._dive({}, rounding.DIVE, ROUGH)
+            self._dive({}, rounding.QUICK, ROUGH)
             self.generation.refine(self._tolerance())
 
     def _tolerance(self) -> float:
@@ -275,20 +275,22 @@ class Search:
 
     def _round(self, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
         """Restricted programs of growing size until the gap is reached."""
-        if self.gap <= self.target:
-            return
         made = self._generated()
-        if made.grouped:
-            made = settle(made, fixings or {}, self._tolerance())
+        self._try(made, efforts, fixings or {})
+
+    def _try(self, made: Generation, efforts: tuple[rounding.Effort, ...], fixings: Fixings) -> None:
         for effort in efforts:
             if self.gap <= self.target:
                 return
             self.clock.check()
-            goal = self._goal(fixings or {})
-            self._accept(rounding.round_master(made.problem, made.master, made.reduced_costs(), goal, effort))
+            reduced = made.reduced_costs()
+            self._accept(rounding.round_master(made.problem, made.master, reduced, self._goal(fixings), effort))
 
-    def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float) -> None:
-        """A plan under the openings nearest to the bound's; bound and rents are then as before."""
+    def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float, depth: int = 0) -> None:
+        """A plan under the openings nearest to the bound's; bound and rents are then as before.
+
+        ``depth``: how often the costliest SKUs are decided, and all others priced anew, where that is needed.
+        """
         made = self._generated()
         opened = open_values(self.instance, made.problem.compiled, made.master.values())
         whole = {(n, t): round(opened[n, t]) for n, t in made.problem.openings} | fixings
@@ -297,7 +299,9 @@ class Search:
             if whole != fixings:
                 made.restrict(whole)
                 made.rerun(tolerance, made.rent, made.link_rent, np.inf)
-            self._round(efforts, whole)
+            for deep in sorted({0, depth}):
+                if self.gap > self.target:
+                    self._try(settle(made, whole, tolerance, deep), efforts, whole)
         except (Infeasible, Contradiction):
             pass
         made.restrict(fixings)

@@ -46,9 +46,7 @@ class Evaluation:
     lane_parcels: Floats  # (L,T) parcels/day
     parcels: Floats  # (T,) parcels/day
     late_parcels: Floats  # (T,) parcels/day
-    limit_use: (
-        Floats  # (number of limits, T); of what holds once the total stands in its first period, else nan
-    )
+    limit_use: Floats  # (number of limits, T); of what holds once the total stands in its first period, else nan
     total: float  # money over the horizon
 
 

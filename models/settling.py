@@ -15,36 +15,55 @@ from .rounding import readiness
 SLIGHT = 1e-6  # share of a SKU below which a pick does not count
 WHOLE = 1.0 - 1e-5  # share of a pick from which its SKU is not split
 STEPS = 4  # times that the costlier half of the split SKUs is decided
-FREE_LEAST = 1_500  # SKUs left a choice at least, for whole patterns to fit where fractions did
-FREE_MOST = 4_000  # SKUs left a choice at most; the others take the path with their largest share
+FREE = 1_500  # SKUs left a choice in the end, for whole patterns to fit where fractions did
 
 
-def settle(made: Generation, fixings: Fixings, tolerance: float) -> Generation:
+def settle(made: Generation, fixings: Fixings, tolerance: float, depth: int = 0) -> Generation:
     """A converged generation of the SKUs that a grouped master leaves undecided, under its openings.
 
-    The costliest of those that are still split between patterns take the one with the larger share first, while there
-    are many others to make up for it. Raises OutOfTime, Infeasible, Contradiction, SolverFailure.
+    The costliest of those that are split between patterns take the one with the larger share first, while there are
+    others to make up for it: ``depth`` times all others, then those left a choice. Raises OutOfTime, Infeasible,
+    Contradiction, SolverFailure.
     """
+    for _ in range(depth):
+        alone = np.bincount(made.master.group)[made.master.group] == 1
+        more = _without_largest(made, alone, fixings, tolerance)
+        if more is None or not more.grouped:
+            break
+        made = more
     picks, share = _shares(made)
     leading = _leading(made, picks, share)
-    fine = _apart(made, picks.take(leading), _free(made, share[leading]), fixings, tolerance)
+    fine = _apart(made, picks.take(leading), _free(made, share[leading]), fixings, tolerance, group=False)
     for _ in range(STEPS):
-        picks, share = _shares(fine)
-        leading = _leading(fine, picks, share)
-        split = np.flatnonzero(share[leading] < WHOLE)
-        if not len(split):
+        more = _without_largest(fine, np.ones(len(fine.master.group), dtype=bool), fixings, tolerance)
+        if more is None:
             break
-        largest = split[np.argsort(-np.abs(picks.cost[leading[split]]), kind="stable")]
-        free = np.ones(len(leading), dtype=bool)
-        free[largest[: (len(largest) + 1) // 2]] = False
-        try:
-            fine = _apart(fine, picks.take(leading), free, fixings, tolerance)
-        except Infeasible:
-            break
+        fine = more
     return fine
 
 
-def _apart(made: Generation, leading: Columns, free: Bools, fixings: Fixings, tolerance: float) -> Generation:
+def _without_largest(made: Generation, among: Bools, fixings: Fixings, tolerance: float) -> Generation | None:
+    """The generation without the costlier half of the split SKUs, which take their leading pick; None: none, or no fit.
+
+    ``among`` (M,) says which SKUs count.
+    """
+    picks, share = _shares(made)
+    leading = _leading(made, picks, share)
+    split = np.flatnonzero((share[leading] < WHOLE) & among)
+    if not len(split):
+        return None
+    largest = split[np.argsort(-np.abs(picks.cost[leading[split]]), kind="stable")]
+    free = np.ones(len(leading), dtype=bool)
+    free[largest[: (len(largest) + 1) // 2]] = False
+    try:
+        return _apart(made, picks.take(leading), free, fixings, tolerance, group=made.grouped)
+    except Infeasible:
+        return None
+
+
+def _apart(
+    made: Generation, leading: Columns, free: Bools, fixings: Fixings, tolerance: float, group: bool
+) -> Generation:
     """A generation of the ``free`` SKUs (M,) alone; the others take their ``leading`` (M,) pick."""
     settled = None if free.all() else leading.take(np.flatnonzero(~free))
     catalogue = made.catalogue.settle(free, settled)
@@ -54,7 +73,9 @@ def _apart(made: Generation, leading: Columns, free: Bools, fixings: Fixings, to
         fixed_cost=made.problem.fixed_cost + (0.0 if settled is None else float(settled.cost.sum())),
         fixed_use=catalogue.fixed_use(),
     )
-    fine = Generation(problem, catalogue, made.network, made.clock, made.say)
+    fine = Generation(
+        problem, catalogue, made.network, made.clock, made.say, None, catalogue.groups() if group else None
+    )
     fine.restrict(fixings)
     fine.run(tolerance, made.rent)
     return fine
@@ -84,9 +105,8 @@ def _free(made: Generation, share: Floats) -> Bools:
     """(M,) SKUs that keep their choice: the undecided, and of the others those that would change most readily."""
     undecided = share < WHOLE
     order = np.lexsort((readiness(*_second(made)), ~undecided))
-    count = min(max(int(undecided.sum()), FREE_LEAST), FREE_MOST)
     free = np.zeros(len(share), dtype=bool)
-    free[order[:count]] = True
+    free[order[:FREE]] = True
     return free
 
 

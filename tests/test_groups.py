@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import column_generation, network, pricing
+from models import catalogue, network, pricing
 from models.catalogue import Catalogue
 from models.column_generation import solve
 from models.columns import Rows
@@ -25,7 +25,7 @@ from .instances import SWITCHES, tiny
 def grouped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every SKU with a choice shares one of two rows."""
     for name, value in {"GROUP_ABOVE": 0, "ALONE": 0, "GROUPS": 2}.items():
-        monkeypatch.setattr(column_generation, name, value)
+        monkeypatch.setattr(catalogue, name, value)
 
 
 def problem(instance: Instance) -> Problem:

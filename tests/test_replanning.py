@@ -81,7 +81,7 @@ def _nine_times() -> list[dict[str, Any]]:
 
 
 def test_a_change_is_made_where_it_pays(earlier: Path) -> None:
-    """Nine times the demand for S1 in EAST: the plan changes, says why, and costs no more than keeping all as it was."""
+    """Nine times the demand for S1 in EAST: the plan changes, says why, and costs no more than keeping all."""
     case = with_previous(hand_case({"budget": None}, stock=[], demand=_nine_times()), earlier)
     plan = _again(case)
     assert set(plan.changes["change"]) <= {"new", "gone", "changed"}

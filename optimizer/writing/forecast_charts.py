@@ -39,7 +39,11 @@ def draw(book: Workbook, series: pd.DataFrame) -> None:
         chart.set_title({"name": str(name), "name_font": {"size": 11}, "overlay": False})
         chart.set_x_axis({"date_axis": True, "num_format": "mmm yy", "major_unit": 3, "major_unit_type": "months"})
         chart.set_y_axis(
-            {"min": 0, "name": "units a week", "major_gridlines": {"visible": True, "line": {"width": 0.5, "color": "#D9D9D9"}}}
+            {
+                "min": 0,
+                "name": "units a week",
+                "major_gridlines": {"visible": True, "line": {"width": 0.5, "color": "#D9D9D9"}},
+            }
         )
         chart.set_legend({"position": "bottom"})
         chart.set_size(SIZE)
