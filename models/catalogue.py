@@ -17,7 +17,7 @@ from .patterns import Family
 
 STRIP_CELLS = 2_000_000  # cells x SKUs evaluated at once: keeps temporaries in cache-friendly, bounded memory
 DOUBLE_BYTES = 1 << 30  # above this much, stored batches go to single precision
-GROUP_ABOVE = 1_500  # SKUs with a choice beyond which they share the rows of the master in groups
+GROUP_ABOVE = 600  # SKUs with a choice beyond which they share the rows of the master in groups
 ALONE = 500  # costliest SKUs with a row of their own even then
 GROUPS = 500  # among the others
 SINGLE_PRECISION = 2.0**-22  # relative error allowed for in the bound when batches are single precision

@@ -27,6 +27,7 @@ from .settling import settle
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
 SAMPLE_SIZE = 1_000
 DEPTH = 3  # times that the costliest SKUs are decided before the others, where a quicker plan is not good enough
+EARLY_ABOVE = 3_000  # SKUs with a choice beyond which a first plan is made before the bound is refined
 ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
 PLUNGE_BELOW = 100_000  # sets up to which openings are tried out before all that could matter is enumerated
 PLUNGES = 6
@@ -193,7 +194,10 @@ class Search:
         self._round(rounding.QUICK)
         self._mark("plan")
         if self.gap > self.target:
-            self._plunge(problem)
+            if problem.catalogue.sets > PLUNGE_BELOW:
+                self._dive({}, rounding.DIVE, self._tolerance())
+            else:
+                self._plunge(problem)
         if self.gap > self._wide_enough() and not self._close_by_enumeration(problem):
             fixings = self._branch(problem, lambda fixings: self._round(rounding.QUICK, fixings))
             self._round(rounding.THOROUGH, fixings)
@@ -245,7 +249,8 @@ class Search:
             self.generation.run(self._tolerance(), rent)
         else:
             self.generation.run(ROUGH, rent)
-            self._dive({}, rounding.QUICK, ROUGH)
+            if len(catalogue.choosers) > EARLY_ABOVE:
+                self._dive({}, rounding.QUICK, ROUGH)
             self.generation.refine(self._tolerance())
 
     def _tolerance(self) -> float:
@@ -349,7 +354,7 @@ class Search:
     def _plunge(self, problem: Problem) -> None:
         """Plans under openings that are decided one after the other, where sets are few enough to be priced often."""
         generation = self._generated()
-        if problem.catalogue.sets > PLUNGE_BELOW or generation.master.pool is None:
+        if generation.master.pool is None:
             return
         root = generation.bound, generation.rent, generation.link_rent
         self.tree = Tree(generation, self._tolerance())
