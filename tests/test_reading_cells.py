@@ -135,6 +135,12 @@ def test_one_wrong_meaning(
     assert (code, severity, at) in {(finding.code, finding.severity, finding.place) for finding in told}
 
 
+def test_a_past_period_of_demand_is_no_error(tmp_path: Path) -> None:
+    """A plan rolled on by months keeps the Demand rows of the months behind it: they are left out, not refused."""
+    told = findings(broken(tmp_path / "book.xlsx", "Demand!E2", "2026-01", ""))
+    assert not [f for f in told if f.severity == ERROR]
+
+
 def test_the_good_workbook_is_good(tmp_path: Path) -> None:
     """Nothing but the estimated lanes is told of the workbook that the other tests break."""
     assert {finding.code for finding in read_good(tmp_path / "good.xlsx").findings} == {"B-020"}

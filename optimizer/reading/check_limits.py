@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,19 @@ def _matching(table: pd.DataFrame, limit: dict[Any, Any], given: Iterable[str]) 
 
 
 def demand_periods(case: Case, places: Places) -> Iterator[Hit]:
-    """Demand rows for periods that are not in the plan."""
+    """Demand rows for periods that are not in the plan; those that are past by now are left out without harm."""
     for row, text in enumerate(case.demand["period"]):
-        yield from _no_period(case, places, "Demand", row, text)
+        for hit in _no_period(case, places, "Demand", row, text):
+            if not _past(case, hit.value):
+                yield hit
+
+
+def _past(case: Case, name: str) -> bool:
+    """A month or a day before the plan begins."""
+    try:
+        return date.fromisoformat(f"{name}-01" if len(name) == len("2027-01") else name) < case.settings.boundaries[0]
+    except ValueError:
+        return False
 
 
 def _no_period(case: Case, places: Places, sheet: str, row: int, text: str | None) -> Iterator[Hit]:
