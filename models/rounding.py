@@ -24,7 +24,7 @@ class Effort:
 
 QUICK = (Effort(300, 3_000),)
 DIVE = (Effort(1_000, 3_000), Effort(4_000, 12_000))  # under whole openings, after most SKUs are settled
-THOROUGH = (Effort(1_000, 12_000), Effort(4_000, 12_000), Effort(20_000, 6_000))
+THOROUGH = (Effort(1_000, 6_000), Effort(4_000, 6_000), Effort(20_000, 3_000))
 DECIDED = (Effort(2_000, 3_000),)  # where all openings are
 COMPLETION = 20_000  # checks; openings and surge for given picks are decided in far fewer
 

@@ -112,14 +112,14 @@ def test_the_number_of_threads_is_nothing(monkeypatch: pytest.MonkeyPatch, sampl
         prints = set()
         for workers in (1, 2, 4):
             with_workers(monkeypatch, workers)
-            prints.add(fingerprint(column_generation.solve(instance, gap=1e-3)))
+            prints.add(fingerprint(column_generation.solve(instance, gap=3e-3)))
         assert len(prints) == 1
 
 
 def test_any_seed_is_sound() -> None:
     """Other seeds may find other plans, but every interval [bound, cost] holds the same optimum."""
     instance = generator.network(60, 6, 8, 2, 3, 2)
-    found = [column_generation.solve(instance, gap=1e-3, seed=seed) for seed in range(3)]
+    found = [column_generation.solve(instance, gap=3e-3, seed=seed) for seed in range(3)]
     for outcome in found:
         truthful(instance, outcome)
     lowest, highest = min(o.objective for o in found), max(o.bound for o in found)
