@@ -42,10 +42,8 @@ def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
     if per_used is not None:
         rent += per_used.T[node]
     rent[-1] = 0.0
-    weight = cost_weight(instance, skus, prices, t)
-    cost = batch.cost[t]
-    weighted = cost * weight if weight.min() > 0 else np.where(np.isfinite(cost), cost, 0.0) * weight
-    total = np.where(np.isfinite(cost), weighted, np.inf) + over_sets(family, rent)
+    total = over_sets(family, rent)
+    total += _weighted(batch.cost[t], cost_weight(instance, skus, prices, t))
     for by_lane, factor in regional_rents(instance, skus, prices, t):
         by_set = np.where(family.primary >= 0, by_lane[family.primary], 0.0)
         total += by_set @ (instance.mean[skus, :, t] * factor[:, None]).T
@@ -53,6 +51,15 @@ def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
     if t == 0 and instance.in_force is not None:
         total += (change_rents(instance, skus, prices) * instance.in_force[skus]).sum(axis=1)
     return total
+
+
+def _weighted(cost: Floats, weight: Floats) -> Floats:
+    """Costs (S,B) times weights (B,); what is not admissible stays infinite."""
+    if (weight == 1.0).all():
+        return cost
+    if weight.min() > 0.0:
+        return cost * weight
+    return np.where(np.isfinite(cost), np.where(np.isfinite(cost), cost, 0.0) * weight, np.inf)
 
 
 def cost_weight(instance: Instance, skus: Ints, prices: Prices, t: int) -> Floats:
@@ -164,8 +171,10 @@ def cheapest_paths(instance: Instance, batch: Batch, prices: Prices) -> Best:
     path = np.zeros((len(batch.skus), len(reached)), dtype=np.int64)
     path[:, -1] = np.argmin(reached[-1], axis=0)
     for t in range(len(reached) - 2, -1, -1):
-        weight = cost_weight(instance, batch.skus, prices, t + 1)
-        path[:, t] = np.argmin(reached[t] + weight * change_between(instance, batch.family, path[:, t + 1]), axis=0)
+        total = change_between(instance, batch.family, path[:, t + 1])
+        total *= cost_weight(instance, batch.skus, prices, t + 1)
+        total += reached[t]
+        path[:, t] = np.argmin(total, axis=0)
     return Best(batch.skus, reached[-1][path[:, -1], columns], path)
 
 
@@ -175,7 +184,8 @@ def forward(instance: Instance, batch: Batch, prices: Prices) -> list[Floats]:
     for t in range(1, len(instance.periods)):
         weight = cost_weight(instance, batch.skus, prices, t)
         drop, add = weight * instance.change_cost_out, weight * instance.change_cost_in
-        reached.append(priced(instance, batch, prices, t) + sweep(batch.family, reached[-1], drop, add))
+        reached.append(sweep(batch.family, reached[-1], drop, add))
+        reached[-1] += priced(instance, batch, prices, t)
     return reached
 
 
@@ -194,10 +204,12 @@ def first_change(instance: Instance, batch: Batch, prices: Prices) -> Floats | f
 def change_between(instance: Instance, family: Family, to: Ints) -> Floats:
     """(S,B) change cost from every set to the SKU's set ``to`` (B,)."""
     sets = family.sets.astype(float)
-    common = sets @ sets[to].T
-    added = sets[to].sum(axis=1)[None, :] - common
-    dropped = sets.sum(axis=1)[:, None] - common
-    return added * instance.change_cost_in + dropped * instance.change_cost_out
+    size = sets.sum(axis=1)
+    out: Floats = sets @ sets[to].T  # nodes in common
+    out *= -(instance.change_cost_in + instance.change_cost_out)
+    out += (size * instance.change_cost_out)[:, None]
+    out += size[to] * instance.change_cost_in
+    return out
 
 
 def sweep(family: Family, cost: Floats, drop: Floats, add: Floats) -> Floats:
