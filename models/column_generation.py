@@ -25,7 +25,7 @@ from .rounding import Rounded
 from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
-SAMPLE_SIZE = 1_000
+SAMPLE_SIZE = 500
 DEPTH = 3  # times that the costliest SKUs are decided before the others, where a quicker plan is not good enough
 EARLY_ABOVE = 3_000  # SKUs with a choice beyond which a first plan is made before the bound is refined
 ROUGH = 1e-2  # gap of the bound at which such cases get their first plan
