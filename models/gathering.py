@@ -20,7 +20,8 @@ from .evaluation import Evaluation, evaluate
 from .instance import TEMPERATURES, Bools, Floats, Instance, Ints
 from .outcome import Rents
 from .patterns import families
-from .pricing import Prices, cheapest_paths, priced
+from .pricing import cheapest_paths, priced
+from .scarce import no_rents, prices
 
 STAGES = ((True, 16, 3), (False, 4, 2))  # parcels shared; rounds at most; rounds without gain that end a stage
 PARTS = (1.0, 0.4, 0.15, 0.05, 0.01)  # of the moves that fit, by gain, tried until the sum falls
@@ -114,7 +115,7 @@ class _Polish:
         self.linear = [i for i, row in enumerate(instance.limits) if row.measure in LINEAR and row.regions is None]
         self.most_cost = most_cost
         self.scale = self._scale()
-        self.prices = _prices(instance, rents)
+        self.prices = prices(instance, no_rents(instance) if rents is None else rents)
         self.most = np.concatenate([part.ravel() for part in self._limits()])
         self.worth = float(evaluate(instance, stocked, opened, surge).total)
         self.batches = [self._batch(evaluate_batch(instance, f, f.skus)) for f in families(instance)]
@@ -330,19 +331,3 @@ def _places(sets: Bools, stocked: Bools) -> Ints:
     known = {int(code): at for at, code in enumerate(sets.astype(object) @ bits)}
     codes = np.swapaxes(stocked, 1, 2).astype(object) @ bits
     return np.array([[known[int(code)] for code in row] for row in codes], dtype=np.int64)
-
-
-def _prices(case: Instance, rents: Rents | None) -> Prices:
-    """The rents of the certified bound as the pricing takes them."""
-    _, nodes, _, periods = case.shape
-    zero = np.zeros((nodes, periods))
-    limits = np.zeros((len(case.limits), periods))
-    if rents is None:
-        return Prices(np.zeros((nodes, 3, periods)), zero, zero, zero, zero, np.zeros((len(case.lane_node), periods)),
-                      None, None, limits)  # fmt: skip
-    for i, limit in enumerate(case.limits):
-        sign = 1.0 if (limit.sense == "max") != (limit.measure == "on_time_share") else -1.0
-        for t in np.flatnonzero(limit.periods).tolist():
-            limits[i, t] = sign * rents.limits.get((limit.name, t), 0.0)
-    value = np.broadcast_to(rents.budget, zero.shape)
-    return Prices(rents.room, value, zero, rents.units_per_day, rents.skus, rents.lanes, None, None, limits)
