@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.instance import Floats
+from models.instance import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,18 @@ class Pace:
         return days
 
 
-def unsold(units: Floats, sellable: Floats) -> Floats:
+def unsold(cell: Ints, units: Floats, sellable: Floats) -> Floats:
     """What is left of each lot on its last day when the oldest is sold first.
 
-    units (lots,) of one SKU at one node, the first to expire first; sellable (lots,) units asked for until each one's
-    last day, not falling. Returns (lots,).
+    cell (lots,) says which SKU at which node; lots of a cell stand together, the first to expire first. sellable
+    (lots,) units asked for there until each one's last day, not falling within a cell. Returns (lots,).
 
-    >>> unsold(np.array([5.0, 10.0]), np.array([3.0, 20.0])).tolist()
-    [2.0, 0.0]
+    >>> unsold(np.array([7, 7, 9]), np.array([5.0, 10.0, 4.0]), np.array([3.0, 20.0, 1.0])).tolist()
+    [2.0, 0.0, 3.0]
     """
-    left, sold = np.zeros(len(units)), 0.0
-    for lot, (size, most) in enumerate(zip(units.tolist(), sellable.tolist(), strict=True)):
+    left, sold, before = np.zeros(len(units)), 0.0, None
+    for lot, (here, size, most) in enumerate(zip(cell.tolist(), units.tolist(), sellable.tolist(), strict=True)):
+        sold = sold if here == before else 0.0
         leaves = min(size, max(most - sold, 0.0))
-        left[lot], sold = size - leaves, sold + leaves
+        left[lot], sold, before = size - leaves, sold + leaves, here
     return left

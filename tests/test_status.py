@@ -222,7 +222,7 @@ def test_no_lot_sells_more_than_it_has_or_than_is_asked_for(seed: int) -> None:
     """Lots leave between nothing and all unsold, and sales until any last day fit in what was asked for by then."""
     rng = np.random.default_rng(seed)
     units, sellable = rng.uniform(0.0, 50.0, 6), np.sort(rng.uniform(0.0, 150.0, 6))
-    left = unsold(units, sellable)
+    left = unsold(np.zeros(6, dtype=np.int64), units, sellable)
     assert (left >= 0.0).all()
     assert (left <= units).all()
     assert (np.cumsum(units - left) <= sellable + 1e-9).all()

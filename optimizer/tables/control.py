@@ -18,7 +18,6 @@ from .columns import frame
 from .control_columns import NODES, SKUS
 
 FAR_DAYS = 3650.0  # a date beyond ten years is no date
-OPEN = ("open", "opens")
 REPLENISHED = (
     "reorder_point", "order_up_to", "order_quantity", "lead_time_days", "review_days", "pack_size", "min_order",
 )  # fmt: skip
@@ -157,15 +156,14 @@ def _lots(held: pd.DataFrame, keys: pd.MultiIndex, pace: Pace, day: date) -> dic
     }
     lots = np.flatnonzero(dated & ~gone & (units > 0))
     lots = lots[np.lexsort((left[lots], at[lots]))]
-    if not lots.size:
-        return out
-    sellable = Pace(pace.lengths, pace.rates[at[lots]]).sold_in(left[lots])
-    for group in np.split(np.arange(lots.size), np.flatnonzero(np.diff(at[lots])) + 1):
-        cell = int(at[lots[group[0]]])
-        wasted = unsold(units[lots[group]], sellable[group])
-        out["unsold"][cell] = wasted.sum()
-        first = int(np.argmax(wasted > TOLERANCE)) if (wasted > TOLERANCE).any() else 0
-        out["first_expiry"][cell] = today + left[lots[group[first]]] - 1.0
+    cell, days = at[lots], left[lots]
+    wasted = unsold(cell, units[lots], Pace(pace.lengths, pace.rates[cell]).sold_in(days))
+    out["unsold"] = np.bincount(cell, wasted, count)
+    for which in (
+        np.arange(lots.size),
+        np.flatnonzero(wasted > TOLERANCE),
+    ):
+        out["first_expiry"][cell[which][::-1]] = today + days[which][::-1] - 1.0
     return out
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from models.instance import Bools, Floats, Ints
 
 from ..columns import numbers, positions
+from ..shelf import unsold
 from .basis import TOLERANCE, PlanBasis
 from .needs import leaves
 
@@ -45,7 +46,7 @@ def lots(basis: PlanBasis, needed: Bools) -> Lots:
     waits = ~basis.stocked[:, :, 0] & basis.stocked.any(axis=2)
     left, last = leaves(basis)
     ends = np.where(left[sku, node], np.minimum(days, last[node] + 1.0), days)
-    doomed = np.where(waits[sku, node], 0.0, _unsold(sku, node, ends, units, flow))
+    doomed = np.where(waits[sku, node], 0.0, _doomed(sku, node, ends, units, flow))
     above = np.maximum(basis.instance.on_hand - levels(basis), 0.0)
     movable = np.where(days > basis.case.settings.transfer_days, units - doomed, 0.0)
     spare = doomed + _in_turn(sku, node, movable, above - _total(doomed, sku, node, above.shape))
@@ -87,26 +88,12 @@ def _before(sku: Ints, node: Ints, units: Floats) -> Floats:
     return np.asarray(total - total[start]) if len(sku) else np.zeros(0)
 
 
-def _unsold(sku: Ints, node: Ints, days: Floats, units: Floats, flow: Floats) -> Floats:
+def _doomed(sku: Ints, node: Ints, days: Floats, units: Floats, flow: Floats) -> Floats:
     """(B,) units that are left when they expire, sold shortest-dated first at ``flow`` (K,N) units a day; all of it
-    where the SKU is not sold any more.
-
-    What a batch leaves behind is what of it and of those above is not sold by its day, as far as it was not left
-    behind by those above.
-    """
+    where the SKU is not sold any more."""
     rate = flow[sku, node]
-    until = np.where(
-        np.isinf(days), np.where(rate > 0, np.inf, 0.0), rate * np.maximum(np.nan_to_num(days, posinf=0), 0)
-    )
-    upto = _before(sku, node, units) + units
-    over = np.where(np.isinf(until), 0.0, np.maximum(upto - until, 0.0))
-    out, carried = np.zeros(len(units)), 0.0
-    for at in range(len(units)):
-        if at == 0 or sku[at] != sku[at - 1] or node[at] != node[at - 1]:
-            carried = 0.0
-        out[at] = min(units[at], max(over[at] - carried, 0.0))
-        carried += out[at]
-    return out
+    sellable = np.multiply(rate, np.maximum(days, 0.0), out=np.zeros(len(units)), where=rate > 0)
+    return unsold(sku * flow.shape[1] + node, units, sellable)
 
 
 def _in_turn(sku: Ints, node: Ints, units: Floats, wanted: Floats) -> Floats:
