@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from .case import Case
 from .errors import UsageError
 from .forecasting import forecast as rates_of
 from .forecasting import from_history, history_of, span_of, tiers_of
-from .periods import horizon_of
 from .tables import forecasts
 
 __all__ = ["Forecast", "HeldOut", "forecast"]
@@ -141,13 +139,3 @@ def _sold(history: History, first: Ints, count: int) -> Floats:
         inside = (history.day >= day) & (history.day < day + DAYS)
         total[row] = np.bincount(history.sku[inside], history.quantity[inside], minlength=count)
     return total
-
-
-def day_of(number: int) -> date:
-    """The date of a day number."""
-    return date(1970, 1, 1) + timedelta(days=number)
-
-
-def horizon_units(found: Forecast) -> Floats:
-    """(K,T) units expected in each period."""
-    return np.asarray(found.rates.mean.sum(axis=1) * horizon_of(found.case.settings).days)

@@ -88,23 +88,13 @@ class Runs:
 
         Call it under the lock: whoever is not the holder is dead.
         """
-        self._sweep(self.out.parent, f".{self.out.stem}.")
-        self._sweep(self.archive, "")
+        _sweep(self.out.parent, f".{self.out.stem}.")
+        _sweep(self.archive)
         runs = self.past()
         for run in runs:
             with suppress(OSError):
                 run.settle()
         return runs[-1] if runs else None
-
-    @staticmethod
-    def _sweep(folder: Path, prefix: str) -> None:
-        for left in folder.iterdir() if folder.is_dir() else ():
-            if left.name.startswith(prefix) and left.name.endswith(".partial"):
-                if left.is_dir() and not left.is_symlink():
-                    shutil.rmtree(left, ignore_errors=True)
-                else:
-                    with suppress(OSError):
-                        left.unlink()
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -177,7 +167,7 @@ class Run:
 
     def settle(self) -> None:
         """Say what became of a run that died, and clear its drafts."""
-        self.runs._sweep(self.path, "")
+        _sweep(self.path)
         if self.manifest.get("stop_reason") == "running":
             self.record(stop_reason="killed", settled_utc=now())
         elif self.state == "pending" and file_digest(self.runs.out) == self.output.get("sha256"):
@@ -196,3 +186,15 @@ class Run:
             log = self.path / "solver.log"
             if log.exists() and not log.stat().st_size:
                 os.unlink(log)
+
+
+def _sweep(folder: Path, prefix: str = "") -> None:
+    """Clear the unfinished drafts in a folder, as far as the system lets them go."""
+    for left in folder.glob("*.partial") if folder.is_dir() else ():
+        if not left.name.startswith(prefix):
+            continue
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+            continue
+        with suppress(OSError):
+            left.unlink()
