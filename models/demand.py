@@ -29,7 +29,7 @@ class History:
     sku: Ints  # index into SKUs
     region: Ints  # index into regions
     day: Ints  # day number
-    order: Ints  # number of the order, from 0 without wide gaps
+    consignment: Ints  # number of the part of an order that can travel in one parcel, from 0 without wide gaps
     quantity: Floats  # units, >= 0
 
 
@@ -147,7 +147,7 @@ def _within(history: History, span: Span) -> History:
     if keep.all():
         return history
     return History(
-        history.sku[keep], history.region[keep], history.day[keep], history.order[keep], history.quantity[keep]
+        history.sku[keep], history.region[keep], history.day[keep], history.consignment[keep], history.quantity[keep]
     )
 
 
@@ -180,10 +180,10 @@ def order_size_dispersion(history: History, skus: int) -> Floats:
 
 
 def parcels_per_unit(history: History, skus: int) -> Floats:
-    """u (K,): sum over the SKU's lines of quantity / units in the order, over the SKU's units; 1 without lines."""
-    if not history.order.size:
+    """u (K,): sum over the SKU's lines of quantity / units in the consignment, over its units; 1 without lines."""
+    if not history.consignment.size:
         return np.ones(skus)
-    ordered = np.bincount(history.order, weights=history.quantity)[history.order]
+    ordered = np.bincount(history.consignment, weights=history.quantity)[history.consignment]
     part = np.divide(history.quantity, ordered, out=np.zeros_like(ordered), where=ordered > 0)
     parcels = np.bincount(history.sku, weights=part, minlength=skus)
     units = np.bincount(history.sku, weights=history.quantity, minlength=skus)

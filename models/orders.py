@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import routing
-from .instance import Bools, Floats, Instance, Ints
-from .rate_cards import BANDS, RateCards, card_number, rate_cards
+from .consignments import carried_together, parts
+from .instance import Floats, Instance, Ints
+from .rate_cards import RateCards, card_number, rate_cards
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,8 @@ def _parts(instance: Instance, whole: Ints, sku: Ints, region: Ints) -> Ints:
     if not len(whole):
         return whole
     mixed = _together(1 << instance.temperature[sku], _starts(whole))[whole]
-    kinds = np.unique(mixed)
-    cards = rate_cards(instance, (kinds * BANDS).tolist())
-    reached: Bools = np.asarray((cards.lane[cards.position[kinds * BANDS]] >= 0).any(axis=2))
-    return np.where(reached[np.searchsorted(kinds, mixed), region], 0, 1 + instance.temperature[sku])
+    carried = carried_together(instance.lane_region, instance.lane_temperatures, len(instance.regions))
+    return parts(mixed, region, instance.temperature[sku], carried)
 
 
 def _together(bits: Ints, first: Ints) -> Ints:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from models.consignments import carried_together, consignments
 from models.demand import Campaign, Catalogue, DemandRates, History, Horizon, Span, estimate, override
 from models.instance import Floats, Ints
 from models.season import weekdays
@@ -16,7 +17,7 @@ from models.series import Outages
 from models.uplift import with_uplifts
 
 from .case import Case
-from .columns import Labels, positions
+from .columns import Labels, positions, temperature_masks, temperature_numbers
 from .errors import Finding
 from .periods import day_number, day_numbers, horizon_of, period_numbers
 from .settings import Settings
@@ -79,14 +80,15 @@ def outages_of(case: Case) -> Outages | None:
 
 def history_of(case: Case) -> History:
     """Order lines as arrays."""
-    orders = case.orders
-    return History(
-        sku=positions(orders["sku"], case.skus["sku"], "Orders!sku"),
-        region=positions(orders["region"], case.regions["region"], "Orders!region"),
-        day=orders["date"].to_numpy(dtype="datetime64[D]").astype(np.int64),
-        order=_codes(orders["order_id"]),
-        quantity=orders["quantity"].to_numpy(dtype=float),
-    )
+    orders, lanes = case.orders, case.lanes
+    sku = positions(orders["sku"], case.skus["sku"], "Orders!sku")
+    region = positions(orders["region"], case.regions["region"], "Orders!region")
+    day = orders["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    lane_region = positions(lanes["region"], case.regions["region"], "Lanes!region")
+    together = carried_together(lane_region, temperature_masks(lanes["temperatures"]), len(case.regions))
+    temperature = temperature_numbers(case.skus["temperature"])[sku]
+    consignment = consignments(_codes(orders["order_id"]), region, day, temperature, together)
+    return History(sku, region, day, consignment, orders["quantity"].to_numpy(dtype=float))
 
 
 def _codes(values: pd.Series) -> Ints:

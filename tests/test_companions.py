@@ -9,6 +9,8 @@ import pytest
 
 from models.column_generation import solve
 from models.companions import Baskets, Companions, baskets, shipped, together
+from models.consignments import carried_together, consignments
+from models.demand import History, parcels_per_unit
 from models.evaluation import evaluate
 from models.gathering import polish
 from models.instance import Bools, Instance
@@ -84,6 +86,34 @@ def test_what_nobody_stocks_is_left_out() -> None:
     found = shipped(goods_of(shop(), [[0, 3]]), held([[0], [0], [0], []]))
     assert found.node.tolist() == [0, -1]
     assert (found.cost, found.planned) == (4.0, 2.0)
+
+
+def test_goods_that_cannot_travel_together_take_a_parcel_each() -> None:
+    """An order of an ambient and a chilled SKU, one of an ambient and two units of a frozen one. To region 0 ambient
+    and
+    chilled goods share a lane: u = (1/2 + 1) / 2, 1/2 and 1/2. To region 1 no lane carries more than one temperature:
+    u = 1, 1 and 1/2. The forecast counts as many parcels as the consignments that ship."""
+    instance = replace(shop(), temperature=np.array([0, 1, 2, 0]))
+    carries = np.where((instance.lane_region == 0)[:, None], [True, True, False], [True, False, False])
+    lanes = [carries, *(np.tile(np.arange(3) == t, (len(carries), 1)) for t in (1, 2))]
+    instance = replace(
+        instance,
+        lane_temperatures=np.concatenate(lanes),
+        **{name: np.tile(getattr(instance, name), 3) for name in (
+            "lane_node", "lane_region", "lane_parcel_cost", "lane_kg_cost", "lane_days", "lane_on_time", "lane_damage",
+            "lane_parcels_per_day")},
+        lane_carrier=instance.lane_carrier * 3,
+    )  # fmt: skip
+    lines = lines_of([[0, 1], [0, 2]])
+    for region, expected in ((0, [3 / 4, 1 / 2, 1 / 2, 1]), (1, [1, 1, 1 / 2, 1])):
+        sent = replace(lines, region=np.full(4, region), quantity=np.array([1.0, 1.0, 1.0, 2.0]))
+        goods = baskets(instance, sent, 0, 0)
+        together = carried_together(instance.lane_region, instance.lane_temperatures, 2)
+        number = consignments(sent.order, sent.region, sent.day, instance.temperature[sent.sku], together)
+        u = parcels_per_unit(History(sent.sku, sent.region, sent.day, number, sent.quantity), 4)
+        assert u == pytest.approx(expected)
+        assert u[sent.sku] @ sent.quantity == pytest.approx(goods.count)
+        assert (shipped(goods, np.ones((4, 3), dtype=bool)).parcels == 1).all()
 
 
 @pytest.mark.parametrize("seed", range(20))

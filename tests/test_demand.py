@@ -55,7 +55,7 @@ def join(*parts: History) -> History:
     """Several histories as one, their orders kept apart."""
     fields = ("sku", "region", "day", "quantity")
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
-    return History(order=np.arange(columns["sku"].size), **columns)
+    return History(consignment=np.arange(columns["sku"].size), **columns)
 
 
 def catalogue(skus: int, category: int = 0) -> Catalogue:
@@ -321,7 +321,7 @@ def test_days_without_stock_are_no_days_without_demand() -> None:
     """Ten a day for 20 weeks, nothing in six of them for want of stock: ten a day; without that knowledge, less."""
     base = steady(np.array([10.0]), 140)
     dry = (base.day > UNTIL - 70) & (base.day <= UNTIL - 28)
-    sold_days = History(*(getattr(base, name)[~dry] for name in ("sku", "region", "day", "order", "quantity")))
+    sold_days = History(*(getattr(base, name)[~dry] for name in ("sku", "region", "day", "consignment", "quantity")))
     out = Outages(base.sku[dry], base.day[dry])
     span, horizon = Span(UNTIL - 139, UNTIL), Horizon(np.array([UNTIL + 1]), np.array([28]))
     known = estimate(sold_days, catalogue(1), span, horizon, 1, out=out)
@@ -612,7 +612,7 @@ def test_order_of_lines_and_skus_is_nothing() -> None:
     lines = rng.permutation(history.sku.size)
     shuffled = History(
         new[history.sku][lines],
-        *(getattr(history, name)[lines] for name in ("region", "day", "order", "quantity")),
+        *(getattr(history, name)[lines] for name in ("region", "day", "consignment", "quantity")),
     )
     nothing = np.full(120, np.nan)
     plain = rates_of(history, Catalogue(category, nothing, nothing), 3)
