@@ -105,7 +105,7 @@ class Planner:
         check_claim(outcome)
         if outcome.stocked is None:
             raise no_plan(outcome, self.case.settings)
-        outcome, evaluation, split = self._kept_together(outcome, self._evaluated(outcome), began)
+        outcome, evaluation, split = self._kept_together(outcome, began)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         facts |= split
         found = assembly_findings(self.case, self.rates)
@@ -125,17 +125,22 @@ class Planner:
         check_certificate(outcome, evaluation.total if self._model is None else None)
         return evaluation
 
-    def _kept_together(
-        self, outcome: Outcome, evaluation: Evaluation, began: float
-    ) -> tuple[Outcome, Evaluation, dict[str, Any]]:
-        """The plan with orders of several SKUs in view; as it is where constraints were added that only the search
-        knows."""
+    def _kept_together(self, outcome: Outcome, began: float) -> tuple[Outcome, Evaluation, dict[str, Any]]:
+        """The plan with orders of several SKUs in view, checked again; as it is where constraints were added that only
+        the search knows."""
         from .polish import kept_together
+        from .running.trust import check_changed
 
+        evaluation = self._evaluated(outcome)
         if self._model is not None:
             return outcome, evaluation, {}
         left = self.case.settings.time_limit - (time.perf_counter() - began)
-        return kept_together(self.case, self.instance, outcome, evaluation, left)
+        polished, split = kept_together(self.case, self.instance, outcome, evaluation.total, left)
+        if polished is outcome:
+            return outcome, evaluation, split
+        exact = self._evaluated(polished)
+        check_changed(self.instance, (outcome, evaluation), (polished, exact), self.case.settings.accept_gap)
+        return polished, exact, split
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
         settings = self.case.settings

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from models.companions import Baskets, baskets
-from models.evaluation import Evaluation
 from models.gathering import Polished, polish
 from models.instance import Instance
 from models.outcome import Outcome
@@ -31,27 +30,26 @@ def past_baskets(case: Case, instance: Instance) -> Baskets:
 
 
 def kept_together(
-    case: Case, instance: Instance, outcome: Outcome, evaluation: Evaluation, seconds: float
-) -> tuple[Outcome, Evaluation, dict[str, Any]]:
-    """A plan after the setting split_shipments: polished, or only measured; with the facts for the sheet Run.
+    case: Case, instance: Instance, outcome: Outcome, cost: float, seconds: float
+) -> tuple[Outcome, dict[str, Any]]:
+    """A plan of this cost after the setting split_shipments: polished, or only measured; with the facts for the sheet
+    Run.
 
     The plan's own cost does not rise beyond what accept_gap lets be published, so gap and bound stay what they say.
     """
     mode = case.settings.split_shipments
     if mode == "ignore" or outcome.stocked is None or outcome.open is None or outcome.surge is None:
-        return outcome, evaluation, {}
+        return outcome, {}
     goods = past_baskets(case, instance)
     if not (goods.lines > 1).any():
-        return outcome, evaluation, {}
-    base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else evaluation.total
+        return outcome, {}
+    base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else cost
     most = base / max(1.0 - case.settings.accept_gap, 1e-9)
     left = seconds if mode == "price" and outcome.status not in BROKEN_OFF else 0.0
     made = polish(instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left)
     if made.moves:
-        exact = made.after.exact
-        outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=exact.total)
-        evaluation = exact
-    return outcome, evaluation, {"split_parcels": _facts(made)}
+        outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=made.after.exact.total)
+    return outcome, {"split_parcels": _facts(made)}
 
 
 def _facts(made: Polished) -> dict[str, float]:

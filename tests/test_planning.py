@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyomo.environ as pyo
 import pytest
 
 import optimizer
+from models.evaluation import evaluate
+from models.instance import Instance
 from models.outcome import Outcome, Progress, Relief
 from optimizer import errors
 from optimizer.planning import no_plan
@@ -92,6 +96,36 @@ def test_a_constraint_nobody_can_meet_is_infeasible(case: optimizer.Case) -> Non
     model.nowhere = pyo.Constraint(model.PERIODS, rule=lambda model, p: sum(model.skus[n, p] for n in model.NODES) <= 1)
     with pytest.raises(errors.InfeasibleCase):
         planner.solve()
+
+
+@pytest.mark.parametrize(
+    ("lie", "settings", "words"),
+    [
+        ("cheaper", {}, "is not the plan's cost"),
+        ("all at MAIN", {}, "is wider than the accepted"),
+        ("all at MAIN", {"budget": "just enough"}, "more than there is of the budget"),
+    ],
+)
+def test_a_polish_that_lies_is_caught(
+    case: optimizer.Case, plan: optimizer.Plan, monkeypatch: pytest.MonkeyPatch, lie: str, settings: dict, words: str
+) -> None:
+    """A polish that says its plan costs 1 % less than it does, or that puts everything at MAIN although that costs or
+    holds more than allowed, does not get its plan through."""
+
+    def polished(case: object, instance: Instance, outcome: Outcome, *_: object) -> tuple[Outcome, dict]:
+        if lie == "cheaper":
+            return replace(outcome, objective=0.99 * outcome.objective), {}
+        assert outcome.open is not None
+        assert outcome.surge is not None
+        stocked = np.zeros(instance.allowed.shape, dtype=bool)
+        stocked[:, instance.nodes.index("MAIN")] = True
+        objective = evaluate(instance, stocked, outcome.open, outcome.surge).total
+        return replace(outcome, stocked=stocked, objective=objective), {}
+
+    enough = {name: 1.005 * float(plan.evaluation.value.sum(axis=0).max()) for name in settings}
+    monkeypatch.setattr("optimizer.polish.kept_together", polished)
+    with pytest.raises(errors.AuditFailed, match=words):
+        optimizer.plan(case, gap=0, **enough)
 
 
 def test_a_plan_knows_where_it_comes_from(plan: optimizer.Plan, case: optimizer.Case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ..errors import AuditFailed, SolverFailure
 
 if TYPE_CHECKING:
+    from models.evaluation import Evaluation
     from models.instance import Bools, Floats, Instance
     from models.outcome import Outcome
 
@@ -45,3 +47,31 @@ def check_certificate(outcome: Outcome, cost: float | None) -> None:
         raise AuditFailed(f"the solver's bound {outcome.bound:,.2f} contradicts the plan's cost {own:,.2f}.")
     if not abs(outcome.objective - own) <= slack:
         raise AuditFailed(f"the solver's cost {outcome.objective:,.2f} is not the plan's cost {own:,.2f}.")
+
+
+def check_changed(
+    instance: Instance, was: tuple[Outcome, Evaluation], now: tuple[Outcome, Evaluation], accept_gap: float
+) -> None:
+    """Raises AuditFailed where a plan changed after the search takes more than there is of anything limited (beyond
+    what the search's plan did), or where the change alone makes the gap wider than accepted."""
+    for (name, before, most_before), (_, used, most) in zip(_uses(instance, *was), _uses(instance, *now), strict=True):
+        over = used - most - np.maximum(before - most_before, 0.0)
+        if (over > TOLERANCE * np.maximum(np.where(np.isfinite(most), np.abs(most), 0.0), 1.0)).any():
+            raise AuditFailed(f"the polished plan takes {np.nanmax(over):,.4g} more than there is of {name}.")
+    if now[0].gap > max(was[0].gap, accept_gap) + TOLERANCE:
+        raise AuditFailed(f"the polished plan's gap {now[0].gap:.3%} is wider than the accepted {accept_gap:.3%}.")
+
+
+def _uses(instance: Instance, outcome: Outcome, exact: Evaluation) -> Iterator[tuple[str, Floats, Floats]]:
+    """Name, use and most of everything limited; of a hard minimum both with the sign turned round."""
+    _, opened, surge = whole_plan(outcome, instance)
+    yield "room", exact.volume_m3, np.where(opened[:, None], instance.room_m3[:, :, None], 0.0) + surge
+    yield "throughput", exact.units_per_day, np.where(opened, instance.units_per_day[:, None], 0.0)
+    yield "SKU slots", exact.sku_count, np.where(opened, instance.max_skus[:, None], 0.0)
+    yield "the budget", exact.value.sum(axis=0), np.full(len(instance.periods), instance.budget)
+    lanes = instance.lane_parcels_per_day[:, None]
+    yield "a lane's parcels", exact.lane_parcels, np.broadcast_to(lanes, exact.lane_parcels.shape)
+    for limit, used in zip(instance.limits, exact.limit_use, strict=True):
+        sign = 1.0 if limit.sense == "max" else -1.0
+        hard = limit.periods & np.isinf(limit.penalty)
+        yield f'limit "{limit.name}"', sign * used, np.where(hard, sign * limit.amount, np.inf)
