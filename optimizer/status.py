@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from .errors import Finding, UsageError
 from .planned import RUN_SETTINGS, run_facts
 from .settings import Settings
 from .tables import control, exceptions
+from .tables.approvals import from_run
 from .tables.control_columns import SHEETS
 from .tables.run import findings as findings_table
 from .written import read_sheets
@@ -33,6 +34,7 @@ class InForce:
     replenishment: pd.DataFrame
     nodes: pd.DataFrame
     settings: Settings
+    approvals: pd.DataFrame = field(default_factory=lambda: from_run({}))  # measure, threshold, owner
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Status:
     @cached_property
     def exceptions(self) -> pd.DataFrame:
         """What is not as it should be, most urgent first, with action and owner."""
-        return exceptions.exceptions(self.cells, self.rooms, self.plan.settings)
+        return exceptions.exceptions(self.cells, self.rooms, self.plan.settings, self.plan.approvals)
 
     @cached_property
     def nodes(self) -> pd.DataFrame:
@@ -94,8 +96,9 @@ def status(plan: Plan | str | Path, stock: pd.DataFrame | str | Path, day: date 
     """Hold the stock of a day against a plan.
 
     ``plan`` is a plan or the path of a written one. ``stock`` is a workbook with a Stock sheet, a CSV with its columns,
-    or such a table. ``day`` is today unless given, and must be one of the plan's. Raises UsageError, FileRefused, or
-    InputInvalid with every finding about the stock.
+    or such a table; where the workbook has a sheet Approvals as well, that takes the place of the plan's. ``day`` is
+    today unless given, and must be one of the plan's. Raises UsageError, FileRefused, or InputInvalid with every
+    finding about the stock.
     """
     own = _in_force(plan)
     day = date.today() if day is None else day
@@ -107,19 +110,24 @@ def status(plan: Plan | str | Path, stock: pd.DataFrame | str | Path, day: date 
         )
     if isinstance(stock, pd.DataFrame):
         return Status(own, stock, day)
-    from .reading.stock import read_stock
+    from .reading.stock import read_approvals, read_stock
 
     table, seen = read_stock(stock, own.placement["sku"], own.nodes["node"])
-    return Status(own, table, day, seen)
+    rules = read_approvals(stock)
+    return Status(own if rules is None else replace(own, approvals=rules), table, day, seen)
 
 
 def _in_force(plan: Plan | str | Path) -> InForce:
     if not isinstance(plan, (str, Path)):
-        return InForce(plan.placement, plan.replenishment, plan.nodes, plan.case.settings)
+        return InForce(plan.placement, plan.replenishment, plan.nodes, plan.case.settings, plan.case.approvals)
+    from .auditing.workbook import read_run
+
     facts, _ = run_facts(plan)
     known = {name: facts[name] for name in (*RUN_SETTINGS, "transfer_cost", "currency") if name in facts}
     sheets = read_sheets(plan, ("Placement", "Replenishment", "Nodes"))
-    return InForce(sheets["Placement"], sheets["Replenishment"], sheets["Nodes"], Settings().with_values(**known))
+    rules = from_run({name: line.value for name, line in read_run(plan).items()})
+    settings = Settings().with_values(**known)
+    return InForce(sheets["Placement"], sheets["Replenishment"], sheets["Nodes"], settings, rules)
 
 
 def status_of(plan: Path, stock: Path, day: date | None, out: Path | None) -> Status:

@@ -22,7 +22,7 @@ from .workbook import Table, Workbook, missing_sheet
 if TYPE_CHECKING:
     import pandas as pd
 
-SHEET = "Stock"
+SHEET, APPROVALS = "Stock", "Approvals"
 MOST_MB = 500.0
 
 
@@ -50,6 +50,29 @@ def read_stock(path: str | Path, skus: Iterable[str], nodes: Iterable[str]) -> t
     if frame is None or frame.empty:
         raise UsageError(f"{path} holds no stock.", "Name a file with the columns of the sheet Stock.")
     return frame, findings
+
+
+def read_approvals(path: str | Path) -> pd.DataFrame | None:
+    """The sheet Approvals of the same file: measure, threshold, owner; None without one. Raises as read_stock."""
+    import pandas as pd
+
+    path, report = Path(path), Report()
+    if not first_bytes(path, 2).startswith(b"PK"):
+        return None
+    book = Workbook(inspect(path, MOST_MB), report)
+    try:
+        table = book.table(APPROVALS) if APPROVALS in book.parts else None
+    finally:
+        book.close()
+    rules = None if table is None else typed(table, columns(APPROVALS), report)
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    if errors:
+        raise InputInvalid(str(errors[0]), report.findings)
+    return (
+        None
+        if rules is None
+        else pd.DataFrame({column.name: rules.column(column.name) for column in columns(APPROVALS)})
+    )
 
 
 def _from_workbook(path: Path, report: Report) -> Table | None:

@@ -82,10 +82,10 @@ def _approvals(basis: PlanBasis, lines: list[Action]) -> NDArray[np.object_]:
     value, own = np.array([line.value for line in lines]), np.full(len(lines), "", dtype=object)
     kind = np.array([line.action for line in lines], dtype=object)
     for name, measure in APPROVED_AS.items():
-        own[kind == name] = owners(basis.case, measure, value[kind == name])
+        own[kind == name] = owners(basis.case.approvals, measure, value[kind == name])
     bought = pd.Series(np.where(kind == "purchase", value, 0.0)).groupby([line.origin for line in lines])
     total = bought.transform("sum").to_numpy(float) if len(lines) else np.zeros(0)
-    of_order = np.where(kind == "purchase", owners(basis.case, "order_value", total), "").astype(object)
+    of_order = np.where(kind == "purchase", owners(basis.case.approvals, "order_value", total), "").astype(object)
     return joined(own, of_order)
 
 

@@ -77,7 +77,7 @@ def changes(basis: PlanBasis) -> pd.DataFrame:
             "change": change,
             **figures,
             "reason": reasons(basis, sku, node, change),
-            "approval": owners(basis.case, "change_value", figures["value"]),
+            "approval": owners(basis.case.approvals, "change_value", figures["value"]),
         },
     )
 

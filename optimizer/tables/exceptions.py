@@ -12,6 +12,7 @@ import pandas as pd
 from models.instance import TEMPERATURES, Floats
 
 from ..settings import Settings
+from .approvals import joined, owners
 from .basis import TOLERANCE
 from .columns import frame
 from .control import FAR_DAYS, Cells, Rooms, date_of, day_after
@@ -24,6 +25,17 @@ KINDS = (
 
 
 @dataclass(frozen=True)
+class Step:
+    """One thing to do; whoever must approve goods of this ``value`` under ``measure`` owns it, else ``owner``."""
+
+    text: str
+    owner: str
+    measure: str = ""  # of the sheet Approvals, "" = none
+    value: float = np.nan  # money
+    supplier: str = ""  # of an order
+
+
+@dataclass(frozen=True)
 class Line:
     """One exception."""
 
@@ -31,25 +43,49 @@ class Line:
     sku: str
     node: str
     what: str
-    action: str
+    steps: tuple[Step, ...]
     by: date
-    owner: str
     quantity: float
     value: float
     stake: float  # money a day, or in all: what orders exceptions of one kind
 
+    @property
+    def action(self) -> str:
+        """What to do."""
+        return "; ".join(step.text for step in self.steps)
 
-def exceptions(own: Cells, space: Rooms, settings: Settings) -> pd.DataFrame:
-    """The sheet Exceptions."""
+
+def exceptions(own: Cells, space: Rooms, settings: Settings, approvals: pd.DataFrame) -> pd.DataFrame:
+    """The sheet Exceptions; ``approvals`` are rows of measure, threshold, owner."""
     desk = _Desk(own, settings)
     lines = [*desk.short(), *_over_capacity(own, space), *desk.dated(), *desk.stranded()]
     lines.sort(key=lambda line: (KINDS.index(line.exception), -line.stake))
     columns: dict[str, object] = {
         name: [getattr(line, name) for line in lines]
-        for name in ("exception", "sku", "node", "what", "action", "owner", "quantity", "value")
+        for name in ("exception", "sku", "node", "what", "action", "quantity", "value")
     }
+    columns["owner"] = _owners(lines, approvals)
     days = pd.Series([np.datetime64(line.by, "s") for line in lines], dtype="datetime64[s]")
     return frame(EXCEPTIONS, {**columns, "rank": np.arange(1, len(lines) + 1, dtype=float), "by": days})
+
+
+def _owners(lines: list[Line], approvals: pd.DataFrame) -> list[str]:
+    """Of each line, the owners of its steps: by the Approvals sheet, orders also by all that is ordered from their
+    supplier on this day; where no rule applies, whoever does it."""
+    every = [(at, step) for at, line in enumerate(lines) for step in line.steps]
+    steps = pd.DataFrame([vars(step) for _, step in every], columns=["owner", "measure", "value", "supplier"])
+    steps["line"] = [at for at, _ in every]
+    by_rule = np.full(len(steps), "", dtype=object)
+    for measure in set(steps["measure"]) - {""}:
+        here = (steps["measure"] == measure).to_numpy()
+        by_rule[here] = owners(approvals, measure, steps["value"].to_numpy(float)[here])
+    ordered = (steps["supplier"] != "").to_numpy()
+    whole = steps["value"].groupby(steps["supplier"]).transform("sum").to_numpy(float)
+    by_order = np.where(ordered, owners(approvals, "order_value", whole), "").astype(object)
+    named = joined(by_rule, by_order)
+    steps["owner"] = np.where(named == "", steps["owner"], named)
+    told = {line: ", ".join(dict.fromkeys(own)) for line, own in steps.groupby("line")["owner"]}
+    return [told.get(at, "") for at in range(len(lines))]
 
 
 @dataclass
@@ -84,15 +120,15 @@ class _Desk:
     def _short(self, cell: int) -> Line:
         own = self.own
         kind, what = self._shortage(cell)
-        steps, owners = self._supply(cell) if own.due[cell] else ([], [])
+        steps = self._supply(cell) if own.due[cell] else []
         if own.on_order[cell] > 0 and kind != "below reorder point":
-            steps.insert(0, f"speed up the {own.on_order[cell]:,.0f} on order")
-            owners.insert(0, self._owner(self._origin(cell)))
+            hurry = f"speed up the {own.on_order[cell]:,.0f} on order"
+            steps.insert(0, Step(hurry, self._owner(self._origin(cell))))
         cost = float(own.unit_cost[cell])
         wanted = self._wanted(cell)
         return Line(
-            kind, own.sku.iloc[cell], own.node.iloc[cell], what, "; ".join(steps), own.day,
-            ", ".join(dict.fromkeys(owners)), wanted, wanted * cost, float(own.rate[cell]) * np.nan_to_num(cost),
+            kind, own.sku.iloc[cell], own.node.iloc[cell], what, tuple(steps), own.day,
+            wanted, wanted * cost, float(own.rate[cell]) * np.nan_to_num(cost),
         )  # fmt: skip
 
     def _shortage(self, cell: int) -> tuple[str, str]:
@@ -116,11 +152,11 @@ class _Desk:
         missing = float(np.nan_to_num(own.figures["order_up_to"].iloc[cell])) - float(own.position[cell])
         return max(missing, 0.0) if own.due[cell] else 0.0
 
-    def _supply(self, cell: int) -> tuple[list[str], list[str]]:
-        """Moves from surpluses of the SKU, the largest first, and an order for the rest; with the owner of each."""
-        own, figures = self.own, self.own.figures
+    def _supply(self, cell: int) -> list[Step]:
+        """Moves from surpluses of the SKU, the largest first, and an order for the rest."""
+        own = self.own
         left = self._wanted(cell)
-        steps, owners = [], []
+        steps = []
         for other in sorted(self.by_sku[own.sku.iloc[cell]], key=lambda at: -self.spare[at]):
             units = np.floor(min(self.spare[other], left) + TOLERANCE)
             worth = units * float(np.nan_to_num(own.unit_cost[cell], nan=np.inf))
@@ -128,17 +164,31 @@ class _Desk:
                 continue
             self.spare[other] -= units
             left -= units
-            steps.append(f"move {units:,.0f} from {own.node.iloc[other]}")
-            owners.append(f"node {own.node.iloc[other]}")
+            name = str(own.node.iloc[other])
+            steps.append(self._move(cell, f"move {units:,.0f} from {name}", float(units), f"node {name}"))
         if left >= 1.0 - TOLERANCE or (left > TOLERANCE and not steps):
-            pack, least = (
-                float(np.nan_to_num(figures[name].iloc[cell], nan=1.0)) for name in ("pack_size", "min_order")
-            )
-            units = np.ceil(max(left, least) / max(pack, 1.0) - TOLERANCE) * max(pack, 1.0)
-            origin = self._origin(cell)
-            steps.append(f"order {units:,.0f} from {origin}{self._way(cell)}{self._lacks(cell, origin, float(units))}")
-            owners.append(self._owner(origin))
-        return steps, owners
+            steps.append(self._order(cell, left))
+        return steps
+
+    def _order(self, cell: int, missing: float) -> Step:
+        """An order in whole packs, at the supplier or at the node that feeds this one."""
+        figures = self.own.figures
+        pack, least = (float(np.nan_to_num(figures[name].iloc[cell], nan=1.0)) for name in ("pack_size", "min_order"))
+        units = float(np.ceil(max(missing, least) / max(pack, 1.0) - TOLERANCE) * max(pack, 1.0))
+        origin = self._origin(cell)
+        text = f"order {units:,.0f} from {origin}{self._way(cell)}{self._lacks(cell, origin, units)}"
+        if (self.own.node == origin).any():
+            return self._move(cell, text, units, self._owner(origin))
+        return Step(text, self._owner(origin), "purchase_value", units * float(self.own.unit_cost[cell]), origin)
+
+    def _move(self, cell: int, text: str, units: float, owner: str) -> Step:
+        return Step(text, owner, "transfer_value", units * float(self.own.unit_cost[cell]))
+
+    def _clear(self, cell: int, text: str, units: float) -> Step:
+        return Step(text, self._here(cell), "clear_value", units * float(self.own.unit_cost[cell]))
+
+    def _here(self, cell: int) -> str:
+        return f"node {self.own.node.iloc[cell]}"
 
     def _origin(self, cell: int) -> str:
         """Who ships the goods: the last of a chain of cross-docks, or the SKU's supplier behind it."""
@@ -170,15 +220,20 @@ class _Desk:
         own = self.own
         for cell in np.flatnonzero(own.expired > TOLERANCE).tolist():
             units = float(own.expired[cell])
-            yield self._line("expired", cell, units, f"{units:,.0f} past their last day", "write off", own.day)
+            steps = [self._clear(cell, "write off", units)]
+            yield self._line("expired", cell, units, f"{units:,.0f} past their last day", steps, own.day)
         for cell in np.flatnonzero((own.unsold >= 1.0 - TOLERANCE) & ~own.stranded).tolist():
             units, last = float(own.unsold[cell]), date_of(float(own.first_expiry[cell]))
             what = (
                 f"{units:,.0f} of {own.on_hand[cell]:,.0f} expire unsold from {last} at {_rate(own.rate[cell])} a day"
             )
             target = self._taker(cell)
-            action = f"move {units:,.0f} to {target}, or mark them down" if target else f"mark {units:,.0f} down"
-            yield self._line("short-dated", cell, units, what, action, last)
+            if target:
+                text = f"move {units:,.0f} to {target}, or mark them down"
+                step = self._move(cell, text, units, self._here(cell))
+            else:
+                step = self._clear(cell, f"mark {units:,.0f} down", units)
+            yield self._line("short-dated", cell, units, what, [step], last)
 
     def _taker(self, cell: int) -> str:
         """The node where the SKU sells soonest beyond what is there; '' = none."""
@@ -200,31 +255,28 @@ class _Desk:
             target = self._taker(cell)
             steps = []
             if ordered > 0:
-                steps.append(
-                    f"redirect the {ordered:,.0f} on order" + (f" to {target}" if target else ", or cancel them")
-                )
+                way = f" to {target}" if target else ", or cancel them"
+                steps.append(Step(f"redirect the {ordered:,.0f} on order{way}", self._here(cell)))
             spare = float(self.spare[cell])
             if units > spare + TOLERANCE:
-                steps.append(f"{units - spare:,.0f} go where they are short (above)")
-            if spare > 0:
-                steps.append(
-                    f"move {spare:,.0f} to {target}" if target else f"sell off {spare:,.0f}: nobody needs them"
-                )
+                steps.append(Step(f"{units - spare:,.0f} go where they are short (above)", self._here(cell)))
+            if spare > 0 and target:
+                steps.append(self._move(cell, f"move {spare:,.0f} to {target}", spare, self._here(cell)))
+            elif spare > 0:
+                steps.append(self._clear(cell, f"sell off {spare:,.0f}: nobody needs them", spare))
             what = f"{units:,.0f} on hand" + (f" and {ordered:,.0f} on order" if ordered > 0 else "")
             what += " where the plan does not hold it" if self._known(cell) else "; the plan does not know this SKU"
-            yield self._line("stranded", cell, units, what, "; ".join(steps), own.day)
+            yield self._line("stranded", cell, units, what, steps, own.day)
 
     def _known(self, cell: int) -> bool:
         return bool(
             np.isfinite(self.own.unit_cost[cell]) or self.own.planned[self.by_sku[self.own.sku.iloc[cell]]].any()
         )
 
-    def _line(self, kind: str, cell: int, units: float, what: str, action: str, by: date) -> Line:
+    def _line(self, kind: str, cell: int, units: float, what: str, steps: list[Step], by: date) -> Line:
         own = self.own
         node, value = own.node.iloc[cell], units * float(own.unit_cost[cell])
-        return Line(
-            kind, own.sku.iloc[cell], node, what, action, by, f"node {node}", units, value, float(np.nan_to_num(value))
-        )
+        return Line(kind, own.sku.iloc[cell], node, what, tuple(steps), by, units, value, float(np.nan_to_num(value)))
 
 
 def _over_capacity(own: Cells, space: Rooms) -> Iterator[Line]:
@@ -236,7 +288,8 @@ def _over_capacity(own: Cells, space: Rooms) -> Iterator[Line]:
         steps = [f"rent {surge:,.2f} m3 of surge space"] if surge > 0 else []
         if over - surge > 1e-6:
             steps.append(f"move {over - surge:,.2f} m3 out{_largest(own, name, int(c))}")
-        yield Line("over capacity", "", name, what, "; ".join(steps), own.day, f"node {name}", np.nan, np.nan, over)
+        by_node = tuple(Step(text, f"node {name}") for text in steps)
+        yield Line("over capacity", "", name, what, by_node, own.day, np.nan, np.nan, over)
 
 
 def _largest(own: Cells, node: str, temperature: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import Finding, worst_first
+from .approvals import on_run
 from .basis import PlanBasis
 from .columns import DIAGNOSIS, FINDINGS, RUN, frame
 
@@ -73,11 +74,12 @@ def _settings(basis: PlanBasis) -> Iterator[Line]:
 
 
 def _facts(basis: PlanBasis) -> Iterator[Line]:
-    """What else is known: input, versions, seconds by stage, counts of the search."""
+    """What else is known: input, versions, seconds by stage, counts of the search, who must approve what."""
     source = {f"input_{name}": value for name, value in basis.case.source.items() if name not in ("sha256", "sheets")}
     rest = {name: value for name, value in basis.facts.items() if name not in FIGURES}
     stages = {f"seconds_{name}": value for name, value in basis.outcome.seconds.items()}
-    for group in (source, rest, stages, basis.outcome.counts):
+    rules = dict(on_run(basis.case.approvals))
+    for group in (source, rest, stages, basis.outcome.counts, rules):
         for name, value in flat(group):
             yield name, value, ""
 
