@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from optimizer.errors import Finding
@@ -111,8 +112,10 @@ BUSINESS = [
     ("Tiers!B3", 0.99, "", "B-018", ERROR, "Tiers!B3"),
     ("Limits!F2", "mugz", "", "B-015", ERROR, "Limits!F2"),
     ("Limits!H2", "N", "", "B-016", ERROR, "Limits!H2"),
-    ("Limits!I2", "2027-05", "", "B-015", ERROR, "Limits!I2"),
-    ("Demand!E2", "2027-05", "", "B-015", ERROR, "Demand!E2"),
+    ("Limits!I2", "2026-13", "", "B-015", ERROR, "Limits!I2"),
+    ("Demand!E2", "2026-11-15", "", "B-015", ERROR, "Demand!E2"),
+    ("Limits!I2", "2027-05", "", "B-024", WARNING, "Limits!I2"),
+    ("Demand!E2", "2027-05", "", "B-024", WARNING, "Demand!E2"),
     ("Supply!A2", "MUG-1", "", "B-017", ERROR, "Supply!A2"),
     ("Supply!B2", None, "", "B-017", ERROR, "Supply!A2"),
 ]
@@ -135,10 +138,17 @@ def test_one_wrong_meaning(
     assert (code, severity, at) in {(finding.code, finding.severity, finding.place) for finding in told}
 
 
-def test_a_past_period_of_demand_is_no_error(tmp_path: Path) -> None:
-    """A plan rolled on by months keeps the Demand rows of the months behind it: they are left out, not refused."""
-    told = findings(broken(tmp_path / "book.xlsx", "Demand!E2", "2026-01", ""))
+@pytest.mark.parametrize("place", ["Demand!E2", "Limits!I2"])
+def test_a_past_period_is_no_error(tmp_path: Path, place: str) -> None:
+    """A plan rolled on by months keeps the rows of the months behind it: they are left out with a note, not refused,
+    and limits of cash, which is that of the first period only, are no exception."""
+    path = broken(tmp_path / "book.xlsx", place, "2026-01", "")
+    book = openpyxl.load_workbook(path)
+    book["Limits"]["B2"] = "purchases" if place == "Limits!I2" else "value"
+    book.save(path)
+    told = findings(path)
     assert not [f for f in told if f.severity == ERROR]
+    assert ("B-024", "note", place) in {(f.code, f.severity, f.place) for f in told}
 
 
 def test_the_good_workbook_is_good(tmp_path: Path) -> None:

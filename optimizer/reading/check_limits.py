@@ -25,10 +25,9 @@ BY_NODE = ("value", "volume_m3", "units", "units_per_day", "skus", "nodes", "cha
 
 
 def empty_filters(case: Case, places: Places) -> Iterator[Hit]:
-    """Filters of a limit that match no SKU, no node or no period."""
+    """Filters of a limit that match no SKU or no node."""
     yield from _strange_categories(case, places, "Limits")
     for row, limit in enumerate(case.limits.to_dict("records")):
-        yield from _no_period(case, places, "Limits", row, limit["period"])
         for filters, table, what in ((SKU_FILTERS, case.skus, "SKU"), (NODE_FILTERS, case.nodes, "node")):
             given = [name for name in filters if limit[name] is not None and name != "tier"]
             if len(given) > 1 and not _matching(table, limit, given).any():
@@ -60,29 +59,45 @@ def _matching(table: pd.DataFrame, limit: dict[Any, Any], given: Iterable[str]) 
     return mask
 
 
-def demand_periods(case: Case, places: Places) -> Iterator[Hit]:
-    """Demand rows for periods that are not in the plan; those that are past by now are left out without harm."""
-    for row, text in enumerate(case.demand["period"]):
-        for hit in _no_period(case, places, "Demand", row, text):
-            if not _past(case, hit.value):
-                yield hit
-
-
-def _past(case: Case, name: str) -> bool:
-    """A month or a day before the plan begins."""
-    try:
-        return date.fromisoformat(f"{name}-01" if len(name) == len("2027-01") else name) < case.settings.boundaries[0]
-    except ValueError:
-        return False
-
-
-def _no_period(case: Case, places: Places, sheet: str, row: int, text: str | None) -> Iterator[Hit]:
+def no_periods(case: Case, places: Places) -> Iterator[Hit]:
+    """Periods named in Limits and Demand that are none of the plan, nor a month or a day before or after it."""
     labels = case.settings.labels
-    known = {day.isoformat(): 0 for day in case.settings.boundaries[:-1]} | dict.fromkeys(labels, 0)
-    for name in named(text, known) if text is not None else ():
-        if name not in known:
-            shown = ", ".join(labels[:3]) + (f" ... {labels[-1]}" if len(labels) > 3 else "")
-            yield Hit(places.cell(sheet, "period", row), name, f"no period of the plan ({shown})")
+    shown = ", ".join(labels[:3]) + (f" ... {labels[-1]}" if len(labels) > 3 else "")
+    yield from _periods(case, places, "", f"no period of the plan ({shown})")
+
+
+def past_periods(case: Case, places: Places) -> Iterator[Hit]:
+    """Periods named in Limits and Demand that are over: a workbook rolled on by months keeps them."""
+    yield from _periods(case, places, "past", f"before the plan, which begins on {case.settings.boundaries[0]}")
+
+
+def later_periods(case: Case, places: Places) -> Iterator[Hit]:
+    """Periods named in Limits and Demand that come after the plan."""
+    yield from _periods(case, places, "later", f"after the plan, which ends before {case.settings.boundaries[-1]}")
+
+
+def _periods(case: Case, places: Places, when: str, said: str) -> Iterator[Hit]:
+    for sheet in ("Limits", "Demand"):
+        for row, text in enumerate(case.table(sheet)["period"]):
+            for name in _foreign(case, text):
+                if _when(case, name) == when:
+                    yield Hit(places.cell(sheet, "period", row), name, said)
+
+
+def _foreign(case: Case, text: str | None) -> tuple[str, ...]:
+    """The names in a period cell that are no periods of the plan."""
+    known = {day.isoformat(): 0 for day in case.settings.boundaries[:-1]} | dict.fromkeys(case.settings.labels, 0)
+    return tuple(name for name in named(text, known) if name not in known) if text is not None else ()
+
+
+def _when(case: Case, name: str) -> str:
+    """'past' and 'later' for a month or a day before and after the plan, else ''."""
+    try:
+        day = date.fromisoformat(f"{name}-01" if len(name) == len("2027-01") else name)
+    except ValueError:
+        return ""
+    begin, end = case.settings.boundaries[0], case.settings.boundaries[-1]
+    return "past" if day < begin else "later" if day >= end else ""
 
 
 def misfits(case: Case, places: Places) -> Iterator[Hit]:
@@ -94,7 +109,8 @@ def misfits(case: Case, places: Places) -> Iterator[Hit]:
             if limit[name] is not None:
                 said = f"a {name} filter does not go with the measure {measure}"
                 yield Hit(places.cell("Limits", name, row), str(limit[name]), said)
-        if measure in FIRST_PERIOD and limit["period"] not in (None, first):
+        within = limit["period"] is None or not _foreign(case, limit["period"])
+        if measure in FIRST_PERIOD and within and limit["period"] not in (None, first):
             yield Hit(places.cell("Limits", "period", row), limit["period"], f"{measure} are those of {first} only")
         if measure == "changes" and limit["sense"] == "min":
             yield Hit(places.cell("Limits", "sense", row), "min", "no plan is made to change more: max only")
