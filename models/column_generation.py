@@ -228,11 +228,9 @@ class Search:
         rows = Rows(self.instance, compiled)
         catalogue = Catalogue(self.instance, rows, check=self.clock.check)
         self.counts = {"sets": float(catalogue.sets), "skus with a choice": float(len(catalogue.choosers))}
-        most = usage_most(catalogue, catalogue.fixed_use())
+        most = usage_most(catalogue)
         compiled = scaling.in_units(compiled, rows, most, len(catalogue.choosers), self.money)
-        fixed_cost = 0.0 if catalogue.fixed is None else float(catalogue.fixed.cost.sum())
-        most = most / rows.unit
-        return Problem(self.instance, compiled, rows, catalogue, fixed_cost, catalogue.fixed_use(), most, self.seed)
+        return Problem(self.instance, compiled, rows, catalogue, most / rows.unit, self.seed)
 
     def _root(self, problem: Problem) -> None:
         """The bound, from rents that a sample of the SKUs found first where there are many."""

@@ -15,7 +15,7 @@ from .master import Duals, Fixings, Master, SolverFailure, closed_nodes, fix_ope
 from .network_bound import NetworkBound
 from .outcome import Relief
 from .pricing import Prices
-from .problem import Problem, cost_most
+from .problem import Problem
 from .relief import named_relief
 from .separation import shared_links, single_links
 
@@ -196,7 +196,7 @@ class Generation:
         for step in range(SLACK_STEPS):
             if not (slack > 1e-7 * self.scale).any():
                 return
-            if self.bound > cost_most(self.problem) * (1.0 + 1e-6):
+            if self.bound > self.problem.cost_most * (1.0 + 1e-6):
                 break
             self.slack_price = self.slack_price * 10.0
             self.master.set_slack_price(self.slack_price, 100.0 * self.whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,10 +22,28 @@ class Problem:
     compiled: Compiled
     rows: Rows
     catalogue: Catalogue
-    fixed_cost: float
-    fixed_use: Floats  # (D,)
     most: Floats  # (D,) no plan uses more
     seed: int
+
+    @cached_property
+    def fixed_cost(self) -> float:
+        """Cost of the SKUs that have no choice."""
+        fixed = self.catalogue.fixed
+        return 0.0 if fixed is None else float(fixed.cost.sum())
+
+    @cached_property
+    def fixed_use(self) -> Floats:
+        """(D,) their use per definition row, in the unit of the rows."""
+        return self.catalogue.fixed_use()
+
+    @cached_property
+    def cost_most(self) -> float:
+        """No plan costs more: every SKU its dearest sets and changes, every node open, every soft limit missed whole.
+
+        Infinite where a variable that costs money has no end.
+        """
+        skus = sum(float(_extreme(self.instance, batch).period_cost.sum()) for batch in self.catalogue.batches)
+        return self.fixed_cost + skus + _network_most(self)
 
     @property
     def openings(self) -> list[tuple[int, int]]:
@@ -38,10 +57,10 @@ class Problem:
         ]
 
 
-def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
+def usage_most(catalogue: Catalogue) -> Floats:
     """(D,) an upper bound on each usage variable: every SKU uses the most it ever could."""
     instance, rows = catalogue.instance, catalogue.rows
-    most = fixed_use.copy()
+    most = catalogue.fixed_use()
     for batch in catalogue.batches:
         row, _, use = rows.entries(_extreme(instance, batch))
         most = most + summed(row, np.abs(use), len(rows))
@@ -53,16 +72,6 @@ def usage_most(catalogue: Catalogue, fixed_use: Floats) -> Floats:
         if limit.measure == "on_time_share" or limit.regions is not None:
             regional[rows.limit[i][rows.limit[i] >= 0]] = True
     return np.where(regional, shipped / rows.unit, most) * (1.0 + 1e-9)
-
-
-def cost_most(problem: Problem) -> float:
-    """No plan costs more: every SKU its dearest sets and changes, every node open, every soft limit missed whole.
-
-    Infinite where a variable that costs money has no end.
-    """
-    batches = problem.catalogue.batches
-    skus = sum(float(_extreme(problem.instance, batch).period_cost.sum()) for batch in batches)
-    return problem.fixed_cost + skus + _network_most(problem)
 
 
 def _network_most(problem: Problem) -> float:

@@ -67,12 +67,7 @@ def _apart(
     """A generation of the ``free`` SKUs (M,) alone; the others take their ``leading`` (M,) pick."""
     settled = None if free.all() else leading.take(np.flatnonzero(~free))
     catalogue = made.catalogue.settle(free, settled)
-    problem = replace(
-        made.problem,
-        catalogue=catalogue,
-        fixed_cost=made.problem.fixed_cost + (0.0 if settled is None else float(settled.cost.sum())),
-        fixed_use=catalogue.fixed_use(),
-    )
+    problem = replace(made.problem, catalogue=catalogue)
     fine = Generation(
         problem, catalogue, made.network, made.clock, made.say, None, catalogue.groups() if group else None
     )

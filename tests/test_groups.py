@@ -32,9 +32,7 @@ def problem(instance: Instance) -> Problem:
     compiled = network.compile_model(network.build(instance))
     rows = Rows(instance, compiled)
     catalogue = Catalogue(instance, rows)
-    cost = 0.0 if catalogue.fixed is None else float(catalogue.fixed.cost.sum())
-    use = catalogue.fixed_use()
-    return Problem(instance, compiled, rows, catalogue, cost, use, usage_most(catalogue, use), 0)
+    return Problem(instance, compiled, rows, catalogue, usage_most(catalogue), 0)
 
 
 def generation(of: Problem, group: np.ndarray | None) -> Generation:

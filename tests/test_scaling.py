@@ -110,7 +110,7 @@ def scaled_network(instance: Instance) -> tuple[network.Compiled, network.Compil
     compiled = network.compile_model(network.build(instance))
     rows = Rows(scaling.in_solver_money(instance, money), compiled)
     catalogue = Catalogue(rows.instance, rows)
-    most = usage_most(catalogue, catalogue.fixed_use())
+    most = usage_most(catalogue)
     after = scaling.in_units(compiled, rows, most, len(catalogue.choosers), money)
     return compiled, after, rows, most / rows.unit, money
 
