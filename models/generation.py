@@ -113,8 +113,7 @@ class Generation:
         self.master.add_slack(self.slack_price)
         if first is not None:
             self.master.add(first)
-        self._converge(tolerance)
-        self._drive_out_slack(tolerance)
+        self.refine(tolerance)
 
     def refine(self, tolerance: float) -> None:
         """Generate on until bound and master agree to a smaller ``tolerance``. Raises as :meth:`run`."""
@@ -131,8 +130,7 @@ class Generation:
 
     def resume(self, bound: float, rent: Floats, link_rent: Floats) -> None:
         """Take up the bound and rents of an earlier state, with the master solved for the columns there are now."""
-        self.bound, self.rent = bound, rent
-        self.link_rent = np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
+        self.bound, self.rent, self.link_rent = bound, rent, self._for_all_links(link_rent)
         if not self.master.solve(self.clock.left, central=False):
             raise OutOfTime
 
@@ -144,14 +142,17 @@ class Generation:
         if self.slack_price is not self.base_price:
             self.slack_price = self.base_price
             self.master.set_slack_price(self.slack_price, 10.0 * self.whole)
-        links = np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
-        priced = self._price(rent, links)
+        priced = self._price(rent, self._for_all_links(link_rent))
         columns = self.catalogue.columns(priced)
         if columns is not None:
             self.master.add(columns)
         self._converge(tolerance, enough)
         if self.bound < enough:
             self._drive_out_slack(tolerance)
+
+    def _for_all_links(self, link_rent: Floats) -> Floats:
+        """Rents of links, and none on those that came after them."""
+        return np.append(link_rent, np.zeros(len(self.master.links) - len(link_rent)))
 
     def prices(self) -> Prices:
         """The rents of the best bound as the pricing takes them."""
@@ -261,7 +262,7 @@ class Generation:
             links = single_links(self.instance, self.master)
         if links:
             self.master.add_links(links, 10.0 * self.whole)
-            self.link_rent = np.append(self.link_rent, np.zeros(len(links)))
+            self.link_rent = self._for_all_links(self.link_rent)
         return len(links)
 
     def _price(self, rent: Floats, links: Floats) -> Priced:
