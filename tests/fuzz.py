@@ -122,9 +122,9 @@ def rows(random: random.Random, path: Path) -> None:
     for _ in range(random.choice((1, 1, 2, 3))):
         name = random.choice(sorted(sheets))
         table, how = sheets[name], random.randrange(8)
-        at = random.randrange(len(table))
+        at = random.randrange(max(len(table), 1))
         if how == 0:
-            table.insert(at, list(table[-1]))
+            table.insert(at, list(table[-1]) if table else [])
         elif how == 1:
             del table[at:][: random.choice((1, 10, 1000))]
             sheets[name] = table[: max(at, random.randrange(2))]

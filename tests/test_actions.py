@@ -81,6 +81,17 @@ def test_a_pop_up_is_emptied_before_it_closes() -> None:
     assert leaves["action"].tolist() == ["clear"]
 
 
+def test_what_is_left_does_not_come_back_to_where_it_was_to_spare() -> None:
+    """HUB gives CENTRAL 20 S1 now. The 18 that POP, with 80 on hand and on order, has left on 31 January go to CENTRAL,
+    though HUB has room below its level too and lies nearer: HUB has just sent some away."""
+    stocked = _at_both()
+    stocked[0, 2, 0] = True
+    coming = {"sku": "S1", "node": "POP", "on_hand": 50, "on_order": 30}
+    stock = [*_stock(("S1", "HUB", 25, None), ("S1", "HUB", 10, "2027-03-01")), coming]
+    plan = _plan(stocked, stock=stock, supply=[{"sku": "S1", "node": "HUB"}, {"sku": "S1", "node": "POP"}])
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 20], ["POP", "CENTRAL", 18]]
+
+
 def test_a_node_that_is_left_orders_no_more_than_it_sells_until_then() -> None:
     """POP sells 62 S1 in January, its last month. Looked at every 40 days, its reorder point is above that; it orders
     what lifts it to 62, in packs of 5, and nothing when it has that."""

@@ -120,7 +120,7 @@ def _goods(basis: PlanBasis) -> list[Action]:
     orders = _replenish(basis, book, need, missing)
     _purchases(basis, book, orders)
     _clear(basis, book, spare, moved)
-    book.lines += [Action(*line) for line in leftovers(basis, book.arriving, book.leaving)]
+    book.lines += [Action(*line) for line in leftovers(basis, book.arriving, book.leaving, moved)]
     return book.lines
 
 

@@ -12,15 +12,16 @@ from models.instance import Floats
 
 from .basis import TOLERANCE, PlanBasis
 from .lots import Lots
-from .moves import Sinks, moves, sold
+from .moves import Moves, Sinks, feeds, moves, sold
 from .needs import BESIDES, leaves
 from .stock import later
 
 
-def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats) -> Iterator[tuple[Any, ...]]:
+def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, moved: Moves) -> Iterator[tuple[Any, ...]]:
     """The fields of an Action for every transfer out of a node that is left, and for what no node can take.
 
-    Expected then: on hand, on order and ``arriving``, less ``leaving`` (K,N), less what is sold until the last day.
+    Expected then: on hand, on order and ``arriving``, less ``leaving`` (K,N), less what is sold until the last day. None
+    goes to a node that has ``moved`` the SKU to another: that would bring back what was to spare there.
     """
     left, last = leaves(basis)
     if not left.any():
@@ -31,7 +32,10 @@ def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats) -> Iterator[t
     lying = np.where(left, np.floor(expected + TOLERANCE), 0.0)
     k, n = np.nonzero(lying >= 1)
     there = Lots(k, n, np.full(len(k), np.inf), lying[k, n], lying[k, n])
-    found = moves(basis, there, _room(basis, expected))
+    away = ~feeds(basis, moved.sku, moved.origin, moved.target)
+    room = _room(basis, expected)
+    room[moved.sku[away], moved.origin[away]] = 0.0
+    found = moves(basis, there, _takers(basis, room, expected))
     for at in range(len(found.sku)):
         sku, origin, target = int(found.sku[at]), int(found.origin[at]), int(found.target[at])
         units = float(found.units[at])
@@ -49,11 +53,14 @@ def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats) -> Iterator[t
             yield "clear", *fields, units * instance.unit_cost[sku], day, None, reason
 
 
-def _room(basis: PlanBasis, expected: Floats) -> Sinks:
-    """Whole units that fit below the next period's level of each node that stocks the SKU then."""
-    stocked = basis.stocked[:, :, 1]
+def _room(basis: PlanBasis, expected: Floats) -> Floats:
+    """(K,N) whole units that fit below the next period's level of each node that stocks the SKU then."""
     level = basis.evaluation.reorder_point[:, :, 1] + basis.evaluation.order_quantity[:, :, 1]
-    room = np.where(stocked, np.floor(np.maximum(level - expected, 0.0) + TOLERANCE), 0.0)
+    return np.where(basis.stocked[:, :, 1], np.floor(np.maximum(level - expected, 0.0) + TOLERANCE), 0.0)
+
+
+def _takers(basis: PlanBasis, room: Floats, expected: Floats) -> Sinks:
+    """The nodes with room for a unit."""
     k, n = np.nonzero(room >= 1)
     none = np.zeros(len(k))
     return Sinks(k, n, room[k, n], np.full(len(k), BESIDES), none, sold(basis)[k, n, 1], expected[k, n], none)

@@ -70,7 +70,7 @@ def moves(basis: PlanBasis, lots: Lots, to: Sinks) -> Moves:
     lost = np.arange(len(lot)) < int(doomed.sum())
     supply = np.where(lost, lots.doomed[lot], lots.spare[lot] - lots.doomed[lot])
     source, sink = _pairs(lots.sku[lot], to.sku)
-    back = ~lost[source] & _feeds(basis, to.sku[sink], to.node[sink], lots.node[lot][source])
+    back = ~lost[source] & feeds(basis, to.sku[sink], to.node[sink], lots.node[lot][source])
     apart = (lots.node[lot][source] != to.node[sink]) & (lost[source] | (to.kind[sink] != BESIDES)) & ~back
     source, sink = source[apart], sink[apart]
     at = lot[source]
@@ -94,7 +94,7 @@ def sold(basis: PlanBasis) -> Floats:
     return out
 
 
-def _feeds(basis: PlanBasis, sku: Ints, above: Ints, node: Ints) -> Bools:
+def feeds(basis: PlanBasis, sku: Ints, above: Ints, node: Ints) -> Bools:
     """(A,) the node ``above`` replenishes the other, directly or through others: what goes up would come down again."""
     feeder = basis.instance.feeder
     out, at = np.zeros(len(sku), dtype=np.bool_), feeder[sku, node]
