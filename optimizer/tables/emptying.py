@@ -20,8 +20,8 @@ from .stock import later
 def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, moved: Moves) -> Iterator[tuple[Any, ...]]:
     """The fields of an Action for every transfer out of a node that is left, and for what no node can take.
 
-    Expected then: on hand, on order and ``arriving``, less ``leaving`` (K,N), less what is sold until the last day. None
-    goes to a node that has ``moved`` the SKU to another: that would bring back what was to spare there.
+    Expected then: on hand, on order and ``arriving``, less ``leaving`` (K,N), less what is sold until the last day.
+    None goes to a node that has ``moved`` the SKU to another: that would bring back what was to spare there.
     """
     left, last = leaves(basis)
     if not left.any():
