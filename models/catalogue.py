@@ -90,7 +90,7 @@ class Catalogue:
 
         Returns the smaller catalogue and how many SKUs each of its SKUs stands for (M,).
         """
-        cost = np.concatenate([_least_cost(batch) for batch in self.batches])
+        cost = self._least_costs()
         chance = np.minimum(1.0, size * cost / max(float(cost.sum()), 1e-300)) + 1e-6
         mark = np.floor(np.cumsum(chance) + 0.5)
         drawn = np.diff(mark, prepend=0.0) >= 1.0
@@ -117,7 +117,11 @@ class Catalogue:
         """(M,) a group for every SKU with a choice: the costliest by themselves, the others dealt out; None for few."""
         if len(self.choosers) <= GROUP_ABOVE:
             return None
-        return _dealt(np.concatenate([_least_cost(batch) for batch in self.batches]), ALONE, GROUPS)
+        return _dealt(self._least_costs(), ALONE, GROUPS)
+
+    def _least_costs(self) -> Floats:
+        """(M,) cost of the cheapest sets of every SKU with a choice, without rents."""
+        return np.concatenate([_least_cost(batch) for batch in self.batches])
 
     def _evaluate(self, family: Family, skus: Ints) -> Batch:
         return evaluate_batch(self.instance, family, skus, np.float32 if self.single else np.float64)
