@@ -93,19 +93,18 @@ def round_master(problem: Problem, master: Master, reduced: Floats, goal: Goal, 
     if pool is None:
         return complete(problem, None)
     value = master.values()[master.pool_column]
-    choice, given = _split(pool, value, reduced, goal.window, effort.columns)
-    settled, open_ones = (pool.take(of) if len(of) else None for of in (given, choice))
-    program = IntegerProgram(problem, settled, open_ones, goal.fixings)
+    settled, choice = (
+        pool.take(of) if len(of) else None for of in _split(pool, value, reduced, goal.window, effort.columns)
+    )
+    program = IntegerProgram(problem, settled, choice, goal.fixings)
     program.solve(goal.seconds, goal.gap, goal.enough, effort.checks)
     if not program.found:
         return None
-    chosen = program.picks()
-    taken = pool.take(given)
-    return complete(problem, taken if chosen is None else concatenate([taken, chosen]))
+    return complete(problem, concatenate([part for part in (settled, program.picks()) if part is not None]))
 
 
 def _split(pool: Columns, value: Floats, reduced: Floats, window: float, most: int) -> tuple[Ints, Ints]:
-    """Columns to choose among, and the columns given to the SKUs that are settled."""
+    """The columns given to the SKUs that are settled, and those to choose among for the others."""
     useful = np.flatnonzero((reduced <= window) | (value > 1e-9))
     order = useful[np.lexsort((reduced[useful], -value[useful]))]
     skus = pool.sku[order]
@@ -118,7 +117,7 @@ def _split(pool: Columns, value: Floats, reduced: Floats, window: float, most: i
     rest = rest[np.lexsort((readiness(reduced[rest], np.abs(pool.cost[rest])), ~urgent))][:most]
     open_skus = np.union1d(pool.sku[rest], np.flatnonzero(undecided))
     in_play = np.isin(pool.sku[leading], open_skus)
-    return np.sort(np.concatenate([leading[in_play], rest])), leading[~in_play]
+    return leading[~in_play], np.sort(np.concatenate([leading[in_play], rest]))
 
 
 def readiness(more: Floats, cost: Floats) -> Ints:
