@@ -78,7 +78,9 @@ class IntegerProgram:
 
     def _force_open(self, node: Ints, period: Ints) -> None:
         instance = self.problem.instance
-        for n, t in sorted(set(zip(node.tolist(), period.tolist(), strict=True))):
+        used = np.zeros(instance.available.shape, dtype=bool)
+        used[node, period] = True
+        for n, t in np.argwhere(used).tolist():
             column = self.problem.compiled.column[("open", (instance.nodes[n], instance.periods[t]))]
             checked(self.solver.changeColBounds(column, 1.0, 1.0), "open")
 
