@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .columns import Columns
 from .generation import Generation, Infeasible
-from .instance import Bools, Floats, Ints, summed
+from .instance import Bools, Floats, summed
 from .master import Fixings
 from .rounding import readiness
 
@@ -18,6 +18,14 @@ STEPS = 4  # times that the costlier half of the split SKUs is decided
 FREE = 1_500  # SKUs left a choice in the end, for whole patterns to fit where fractions did
 
 
+@dataclass(frozen=True)
+class Picked:
+    """What a master picks for every SKU with a choice."""
+
+    leading: Columns  # (M,) the pick with the largest share
+    share: Floats  # (M,) of the SKU
+
+
 def settle(made: Generation, fixings: Fixings, tolerance: float, depth: int = 0) -> Generation:
     """A converged generation of the SKUs that a grouped master leaves undecided, under its openings.
 
@@ -25,38 +33,38 @@ def settle(made: Generation, fixings: Fixings, tolerance: float, depth: int = 0)
     others to make up for it: ``depth`` times all others, then those left a choice. Raises OutOfTime, Infeasible,
     Contradiction, SolverFailure.
     """
+    picked = _picked(made)
     for _ in range(depth):
         alone = np.bincount(made.master.group)[made.master.group] == 1
-        more = _without_largest(made, alone, fixings, tolerance)
+        more = _without_largest(made, picked, alone, fixings, tolerance)
         if more is None or not more.grouped:
             break
-        made = more
-    picks, share = _shares(made)
-    leading = _leading(made, picks, share)
-    fine = _apart(made, picks.take(leading), _free(made, share[leading]), fixings, tolerance, group=False)
+        made, picked = more, _picked(more)
+    fine = _apart(made, picked.leading, _free(made, picked.share), fixings, tolerance, group=False)
     for _ in range(STEPS):
-        more = _without_largest(fine, np.ones(len(fine.master.group), dtype=bool), fixings, tolerance)
+        every = np.ones(len(fine.master.group), dtype=bool)
+        more = _without_largest(fine, _picked(fine), every, fixings, tolerance)
         if more is None:
             break
         fine = more
     return fine
 
 
-def _without_largest(made: Generation, among: Bools, fixings: Fixings, tolerance: float) -> Generation | None:
+def _without_largest(
+    made: Generation, picked: Picked, among: Bools, fixings: Fixings, tolerance: float
+) -> Generation | None:
     """The generation without the costlier half of the split SKUs, which take their leading pick; None: none, or no fit.
 
     ``among`` (M,) says which SKUs count.
     """
-    picks, share = _shares(made)
-    leading = _leading(made, picks, share)
-    split = np.flatnonzero((share[leading] < WHOLE) & among)
+    split = np.flatnonzero((picked.share < WHOLE) & among)
     if not len(split):
         return None
-    largest = split[np.argsort(-np.abs(picks.cost[leading[split]]), kind="stable")]
-    free = np.ones(len(leading), dtype=bool)
+    largest = split[np.argsort(-np.abs(picked.leading.cost[split]), kind="stable")]
+    free = np.ones(len(picked.share), dtype=bool)
     free[largest[: (len(largest) + 1) // 2]] = False
     try:
-        return _apart(made, picks.take(leading), free, fixings, tolerance, group=made.grouped)
+        return _apart(made, picked.leading, free, fixings, tolerance, group=made.grouped)
     except Infeasible:
         return None
 
@@ -76,8 +84,8 @@ def _apart(
     return fine
 
 
-def _shares(made: Generation) -> tuple[Columns, Floats]:
-    """Distinct picks in the solution of the grouped master, and the share (P,) of its SKU that each has."""
+def _picked(made: Generation) -> Picked:
+    """Of the distinct picks of every SKU in the solution of the grouped master, the one with the largest share."""
     pool = made.master.pool
     assert pool is not None
     value = made.master.values()[made.master.pool_column]
@@ -86,14 +94,11 @@ def _shares(made: Generation) -> tuple[Columns, Floats]:
     whole = np.column_stack([used.sku.view(np.uint8).reshape(len(used), -1), used.path.reshape(len(used), -1)])
     keys = np.ascontiguousarray(whole).view(np.dtype((np.void, whole.shape[1]))).ravel()
     _, first, same = np.unique(keys, return_index=True, return_inverse=True)
-    return used.take(first), summed(same.ravel(), value[taken], len(first))
-
-
-def _leading(made: Generation, picks: Columns, share: Floats) -> Ints:
-    """(M,) the pick with the largest share of every SKU with a choice."""
-    at = made.master.position[picks.sku]
+    share = summed(same.ravel(), value[taken], len(first))
+    at = made.master.position[used.sku[first]]
     order = np.lexsort((-share, at))
-    return order[np.unique(at[order], return_index=True)[1]]
+    leading = order[np.unique(at[order], return_index=True)[1]]
+    return Picked(used.take(first[leading]), share[leading])
 
 
 def _free(made: Generation, share: Floats) -> Bools:
