@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 LIBRARIES = ("highspy", "pyomo", "numpy", "scipy", "pandas", "openpyxl", "xlsxwriter")
 
@@ -20,6 +23,24 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "missing"
     return found
+
+
+@cache
+def git_commit() -> str | None:
+    """Commit of the checkout that this is run from, with a "+" where its files differ from it; None outside of one."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit + "+" if _git(root, "status", "--porcelain", "--untracked-files=no") else commit
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10.0)
+    return done.stdout.strip()
 
 
 def peak_memory_mb() -> float:

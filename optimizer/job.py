@@ -26,7 +26,7 @@ from .errors import (
 from .files import check_unchanged, check_writable, file_digest
 from .running.folder import Run, Runs
 from .running.lock import locked
-from .running.manifest import of_case, of_plan, of_solver
+from .running.manifest import of_audit, of_case, of_plan, of_solver
 from .running.recording import recorded
 from .running.release import publish_waiting, release
 from .running.signals import Stop, Terminated, stoppable
@@ -307,8 +307,9 @@ def _audited(request: Request, run: Run, made: Plan) -> None:
     """Raises AuditFailed when the written workbook does not agree with the case; it is then kept as ``rejected``."""
     from .audit import audit
 
-    faults = [finding for finding in audit(run.draft, made.case, made.rates) if finding.severity == "error"]
-    run.manifest["check"] = {"faults": len(faults), "codes": sorted({finding.code for finding in faults})}
+    found = audit(run.draft, made.case, made.rates)
+    faults = [finding for finding in found if finding.severity == "error"]
+    run.manifest["check"] = of_audit(found, made)
     if faults:
         rejected = _kept(request, run, "rejected")
         raise AuditFailed(f"the plan failed its audit ({len(faults)} faults).", faults, f"It is kept as {rejected}.")

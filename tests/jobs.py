@@ -122,6 +122,7 @@ class Fake:
         self.troubles: list[str] = []
         self.incumbents: list[tuple[float, float, float]] = []
         self.canaries = ()
+        self.program: dict[str, Any] = {}
 
     def __call__(self, instance: Any, **options: Any) -> Outcome:
         from models.column_generation import solve

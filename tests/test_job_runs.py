@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 from filelock import FileLock
 from openpyxl import load_workbook
 
+from models.network import Compiled, compile_model
 from models.outcome import Outcome, Relief
-from optimizer import job
+from optimizer import Planner, job
 from optimizer.cli import main
 from optimizer.errors import Busy, Finding
 from optimizer.files import file_digest
 from optimizer.running import folder as runs_folder
 from optimizer.running.lock import locked
+from optimizer.running.manifest import of_case
+from optimizer.running.program import digest, program_facts
 from optimizer.writing import publish
 
 from . import small
@@ -55,7 +59,8 @@ def test_a_manifest_says_what_went_in_and_what_came_out(desk: Desk) -> None:
     assert last["solver"]["bound"] <= last["solver"]["objective"] * (1 + 1e-9)
     assert last["solver"]["reproducible"] is True
     assert last["environment"]["versions"]["highspy"]
-    assert last["check"] == {"faults": 0, "codes": []}
+    assert (last["check"]["faults"], last["check"]["by_code"]) == (0, {})
+    assert last["check"]["rows"]["Placement"] == load_workbook(desk.out)["Placement"].max_row - 1
     assert last["prev_manifest_sha256"] == hashlib.sha256(first).hexdigest()
     assert last["started_utc"] <= last["published_utc"] <= last["ended_utc"]
     truthful_manifests(desk)
@@ -110,7 +115,7 @@ def test_a_rejected_plan_is_recorded_as_such(desk: Desk, monkeypatch: pytest.Mon
     fault = Finding("V-001", "error", "Placement!G2", "7", "must be 8", "")
     monkeypatch.setattr("optimizer.audit.audit", lambda *_: (fault,))
     assert desk.plan() == 8
-    assert (desk.last()["plan"], desk.last()["check"]) == ("rejected", {"faults": 1, "codes": ["V-001"]})
+    assert (desk.last()["plan"], desk.last()["check"]["by_code"]) == ("rejected", {"V-001": 1})
     assert desk.last()["output"]["sha256"] == file_digest(desk.folder / "plan.rejected.xlsx")
     assert desk.leftovers() == []
 
@@ -400,11 +405,56 @@ def test_no_memory_left_is_told_in_a_sentence(
 def test_the_whole_job_with_the_solver_in_its_own_process(desk: Desk) -> None:
     """As a planner runs it: published, the canaries and the plans on the way recorded, no log of a quiet solver."""
     assert desk.plan(*OTHER) == 0
-    process = desk.last()["solver_process"]
+    last = desk.last()
+    assert last["options"]["passed"].items() <= last["options"]["read_back"].items()
+    assert last["model"]["sha256"] == digest(network_of(desk))
+    assert last["model"]["rows"] > 0
+    process = last["solver_process"]
     assert len(process["canaries"]) >= 5
     assert process["incumbents"][-1]["cost"] == pytest.approx(desk.last()["solver"]["objective"])
     assert process["troubles"] == []
     assert not list(desk.runs.glob("*/solver.log"))
+
+
+def network_of(desk: Desk) -> Compiled:
+    """The network program of the desk's input, made here."""
+    return compile_model(Planner(job.read_case(desk.brand, None, {"holding_rate": 0.3})).model)
+
+
+def test_the_program_in_figures() -> None:
+    """min 3 open + 0.5 v with v <= 8 open, v >= 2: one row of two entries (8 the switch), one side and two bounds."""
+    model = pyo.ConcreteModel()
+    model.open = pyo.Var(["A"], domain=pyo.Binary)
+    model.volume = pyo.Var(bounds=(2, None))
+    model.room = pyo.Constraint(expr=model.volume - 8 * model.open["A"] <= 0)
+    model.cost = pyo.Objective(expr=3 * model.open["A"] + 0.5 * model.volume)
+    told = program_facts(compile_model(model))
+    assert [told[name] for name in ("rows", "columns", "integers", "nonzeros")] == [1, 2, 1, 2]
+    assert (told["coefficients"], told["costs"], told["bounds"], told["sides"]) == ([1, 8], [0.5, 3], [1, 2], [])
+    assert told["largest_switch"] == {"coefficient": -8.0, "constraint": "room"}
+    model.cost.set_value(3 * model.open["A"] + 0.75 * model.volume)
+    assert program_facts(compile_model(model))["sha256"] != told["sha256"]
+
+
+def test_a_workbook_that_was_merely_saved_again_holds_the_same_data(desk: Desk) -> None:
+    """Another file, the same tables: the digest of the file differs, that of its data does not; one price does it."""
+    first = of_case(job.read_case(desk.brand, None, {}))["input"]
+    book = load_workbook(desk.brand)
+    book.save(desk.brand)
+    again = of_case(job.read_case(desk.brand, None, {}))["input"]
+    assert again["sha256"] != first["sha256"]
+    assert again["data_sha256"] == first["data_sha256"]
+    book["SKUs"]["B2"] = 3.21
+    book.save(desk.brand)
+    assert of_case(job.read_case(desk.brand, None, {}))["input"]["data_sha256"] != first["data_sha256"]
+
+
+def test_the_record_counts_what_differs_from_the_plan_in_force(desk: Desk) -> None:
+    """Without stock or an earlier plan nothing is told; planned again from its own plan, nothing differs."""
+    assert desk.last()["diff"] is None
+    earlier = desk.out.rename(desk.folder / "earlier.xlsx")
+    assert desk.plan("--previous", str(earlier)) == 0
+    assert desk.last()["diff"] == {"new": 0, "gone": 0, "changed": 0, "units": 0.0, "money": 0.0}
 
 
 # --- log lines --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The solver's own process: reads a task, streams progress with every better plan, and ends with the outcome.
 
-Out: ("ready", canaries), ("progress", Progress), then one of ("outcome", Outcome, facts), ("refused", text),
-("distrusted", text, remedy), ("memory", text), ("stopped",), ("bug", traceback).
+Out: ("ready", canaries), ("program", facts), ("progress", Progress), then one of ("outcome", Outcome, facts),
+("refused", text), ("distrusted", text, remedy), ("memory", text), ("stopped",), ("bug", traceback).
 In: the task, then one byte to stop; the end of the input means that the parent is gone.
 """
 
@@ -15,10 +15,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .messages import Task, frame, receive
+
+if TYPE_CHECKING:
+    from pyomo.environ import ConcreteModel
 
 LIMITED = len(sys.argv) > 1  # the first word is the most memory, MB
 
@@ -91,7 +94,7 @@ def prove_and_solve(mouth: Mouth, ears: BinaryIO) -> None:
     from models.column_generation import solve
     from models.master import OPTIONS
     from models.master import SolverFailure as SolverFault
-    from models.network import NotFinite
+    from models.network import NotFinite, build
 
     from .canaries import check_solver
 
@@ -102,8 +105,11 @@ def prove_and_solve(mouth: Mouth, ears: BinaryIO) -> None:
     if task.cautious:
         OPTIONS["presolve"] = "off"
     try:
+        model = build(task.instance)
+        mouth.say("program", program_of(model, task.seed))
         outcome = solve(
             task.instance,
+            model=model,
             gap=task.gap,
             time_limit=task.time_limit,
             seed=task.seed,
@@ -114,6 +120,18 @@ def prove_and_solve(mouth: Mouth, ears: BinaryIO) -> None:
         return
     mouth.stopped = True  # too late to be told
     mouth.say("outcome", outcome, facts())
+
+
+def program_of(model: ConcreteModel, seed: int) -> dict[str, Any]:
+    """Figures of the network program and of the solver's options; without the program where it contradicts itself."""
+    from models.network import Contradiction, compile_model
+
+    from .program import option_facts, program_facts
+
+    told: dict[str, Any] = {"options": option_facts(seed)}
+    with suppress(Contradiction):
+        told["model"] = program_facts(compile_model(model))
+    return told
 
 
 def no_memory(fault: Exception) -> bool:

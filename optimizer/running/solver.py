@@ -54,6 +54,7 @@ class ChildSolver:
         self.incumbents: list[tuple[float, float, float]] = []  # seconds, cost, bound
         self.canaries: tuple[str, ...] = ()
         self.facts: dict[str, Any] = {}
+        self.program: dict[str, Any] = {}  # figures of the network program, the solver's options
         self.best: Outcome | None = None
         self.child = Child(log, memory_limit_mb)
 
@@ -112,6 +113,8 @@ class ChildSolver:
             self._note(body[0], progress)
         elif kind == "ready":
             self.canaries = tuple(body[0])
+        elif kind == "program":
+            self.program = body[0]
         elif kind == "outcome":
             self.facts = body[1]
             return body[0]

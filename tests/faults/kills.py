@@ -24,6 +24,7 @@ from typing import Any
 
 from optimizer import audit, job, planning
 from optimizer.cli import main
+from optimizer.environment import git_commit
 from optimizer.errors import Busy
 from optimizer.running.folder import Runs
 from optimizer.running.lock import locked
@@ -46,6 +47,7 @@ class Workshop:
         self.desk, self.whole = Desk(folder), True
         small.write(self.desk.brand, tiny_sheets())
         job.solver_for = lambda request, run: nullcontext()
+        git_commit()  # once, not in every fork
         self.cases = {rate: job.read_case(self.desk.brand, None, {"holding_rate": rate}) for rate in (0.2, 0.3)}
         self.plans = {rate: planning.plan(case) for rate, case in self.cases.items()}
         self.books: dict[float, bytes] = {}
