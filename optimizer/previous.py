@@ -25,7 +25,7 @@ SHOWN = 5  # names shown in a finding
 OF_PLACEMENT = ("sku", "node", "period", "tier", "role", "regions_served", "units_per_day", "average_stock")
 OF_REPLENISHMENT = (
     "sku", "node", "period", "source", "lead_time_days", "review_days", "service_level", "reorder_point",
-    "order_quantity", "sd_per_day",
+    "order_quantity", "sd_per_day", "safety_stock",
 )  # fmt: skip
 OF_NODES = (
     "node", "period", "status", "ambient_rent_per_m3", "chilled_rent_per_m3", "frozen_rent_per_m3",

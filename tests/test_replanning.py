@@ -186,6 +186,20 @@ def test_what_moves_beyond_the_threshold_is_listed(earlier: Path) -> None:
     assert moved["value"].tolist() == pytest.approx((moved["quantity"].abs() * _cost(moved)).tolist())
 
 
+def test_a_reason_goes_the_way_of_its_change(earlier: Path) -> None:
+    """Half the demand of S1, but spread where there was none: its reorder point rises for the spread, not for that."""
+    rows = hand_case().demand.to_dict("records")
+    wild = [
+        row | {"mean_per_day": row["mean_per_day"] / 2, "sd_per_day": 2} if row["sku"] == "S1" else row for row in rows
+    ]
+    case = hand_case({"budget": None}, stock=[], demand=wild)
+    told = _again(with_previous(case, earlier), gap=0.5).changes.query("change == 'changed'")
+    up = told[told["reorder_point"] > told["previous_reorder_point"]]
+    assert len(up)
+    assert not up["reason"].str.contains("demand down").any()
+    assert up["reason"].str.contains("spread of a day's demand").all()
+
+
 def _cost(rows: pd.DataFrame) -> np.ndarray:
     return rows["sku"].map({"S1": 10.0, "S2": 4.0}).to_numpy()
 

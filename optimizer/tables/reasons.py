@@ -10,21 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.evaluation import COST_TERMS, evaluate
 from models.instance import TEMPERATURES, Bools, Floats, Ints
 
 from ..previous import OF_PLACEMENT, OF_REPLENISHMENT, matched
 from .basis import PlanBasis
+from .staying import CHANGE, staying
 from .stock import ALL, CROSS_DOCK
 
 NOTABLE = 0.10  # share by which demand must move to be told
 LEAST_MOVE = 0.03  # share by which a figure must move to be told where nothing else has
 SHOWN = 4  # regions named one by one
-WORDS = {
-    "outbound": "shipping", "late": "late parcels", "damage": "damage", "inbound": "inbound freight",
-    "ordering": "orders", "handling": "handling", "capital": "capital", "storage": "storage",
-    "stocking": "stocking fees", "spoilage": "spoilage", "outage": "outages",
-}  # fmt: skip
+UP, DOWN = 1, -1
+SMALLEST = 1e-6  # what a share is taken of where nothing was before
+WORTH_TELLING = 0.5  # money: less is rounded to nothing
 
 
 def reasons(basis: PlanBasis, sku: Ints, node: Ints, change: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -50,19 +48,30 @@ class _Teller:
             return self._join(["first placement of the SKU"])
         opened = self._opened(n)
         forced = [opened, *self._shut_of(k), *self._over(k), *self._under(k)]
-        return self._join([*forced, *self._demand(k, n), *self._saving(k)])
+        return self._join([*forced, *self._demand(k, n, UP), *self._saving(k)])
 
     def gone(self, k: int, n: int) -> str:
         """A node that ceases to stock a SKU."""
         barred = self._shut(n) or self._barred(k, n)
         if barred:
             return self._join([barred])
-        return self._join([*self._shut_of(k), *self._over(k), *self._demand(k, n), *self._saving(k)])
+        return self._join([*self._shut_of(k), *self._over(k), *self._demand(k, n, DOWN), *self._saving(k)])
 
     def changed(self, k: int, n: int) -> str:
-        """A node that stocks more or less of a SKU than before."""
-        told = [*self._demand(k, n), *self._regions(k, n), *self._terms(k, n)]
-        return self._join(told or list(self._figures(k, n)))
+        """A node that stocks more or less of a SKU than before: what moves it so, else its figures."""
+        way = self._way(k, n)
+        told = [*self._demand(k, n, way), *self._regions(k, n, way), *self._terms(k, n, way)]
+        return self._join(told or list(self._figures(k, n, way)))
+
+    def _way(self, k: int, n: int) -> int:
+        """Whether a node's reorder point or, where that moves by less, its average stock went up or down."""
+        rows = self._rows_of(k)
+        old = rows[rows["n"] == n]
+        found = self.basis.evaluation
+        now = {"reorder_point": found.reorder_point, "average_stock": found.average_stock}
+        was = {name: float(old[name].iloc[0]) if len(old) else 0.0 for name in now}
+        moves = [(float(now[name][k, n, 0]) - was[name]) / max(abs(was[name]), 1.0) for name in now]
+        return UP if max(moves, key=abs) > 0 else DOWN
 
     @staticmethod
     def _join(parts: list[str]) -> str:
@@ -170,8 +179,8 @@ class _Teller:
         lane = self.basis.evaluation.primary[k, :, 0]
         return (lane >= 0) & (self.basis.instance.lane_node[lane] == n)
 
-    def _demand(self, k: int, n: int) -> Iterator[str]:
-        """Demand up or down in the regions of the earlier nodes that have to do with this one."""
+    def _demand(self, k: int, n: int, way: int) -> Iterator[str]:
+        """Demand that moved as the change did, in the regions of the earlier nodes that have to do with this one."""
         rows = self._rows_of(k)
         feeds = {str(source).split(" < ")[-1] for source in rows["source"] if CROSS_DOCK not in str(source)[-14:]}
         served, old, new = self._served_now(k, n), 0.0, 0.0
@@ -184,11 +193,10 @@ class _Teller:
             old += float(units)
             new += float(self.basis.instance.mean[k, regions, 0].sum())
             names += ["all regions"] if text == ALL else text.split(", ")
-        if old > 0 and abs(new / old - 1.0) >= NOTABLE:
-            way = "up" if new > old else "down"
-            yield f"demand {way} {abs(new / old - 1.0) * 100:.0f} % in {_listed(names)}"
+        if old > 0 and way * (new / old - 1.0) >= NOTABLE:
+            yield f"demand {'up' if way > 0 else 'down'} {abs(new / old - 1.0) * 100:.0f} % in {_listed(names)}"
 
-    def _regions(self, k: int, n: int) -> Iterator[str]:
+    def _regions(self, k: int, n: int, way: int) -> Iterator[str]:
         """Regions that the node serves besides, or no longer."""
         rows = self._rows_of(k)
         old = rows[rows["n"] == n]
@@ -198,15 +206,13 @@ class _Teller:
         was[self._regions_of(str(old["regions_served"].iloc[0]))] = True
         now = self._served_now(k, n)
         names = np.array(self.basis.instance.regions, dtype=object)
-        for mask, what in (
-            (now & ~was, "now serves"),
-            (was & ~now & (self.basis.instance.mean[k, :, 0] > 0), "no longer serves"),
-        ):
-            if mask.any():
-                yield f"{what} {_listed(names[mask].tolist())}"
+        lost = was & ~now & (self.basis.instance.mean[k, :, 0] > 0)
+        mask, what = (now & ~was, "now serves") if way > 0 else (lost, "no longer serves")
+        if mask.any():
+            yield f"{what} {_listed(names[mask].tolist())}"
 
-    def _terms(self, k: int, n: int) -> Iterator[str]:
-        """Lead time, review days and service level that are not what they were."""
+    def _terms(self, k: int, n: int, way: int) -> Iterator[str]:
+        """Lead time, review days and service level that moved as the change did."""
         rows = self._rows_of(k)
         old, instance = rows[rows["n"] == n], self.basis.instance
         if old.empty:
@@ -217,86 +223,52 @@ class _Teller:
             ("service_level", float(instance.service_level[k]), "service level {:.1%}, was {:.1%}"),
         ):
             was = float(old[column].iloc[0])
-            if abs(now - was) > 1e-6 * max(1.0, abs(was)):
+            if way * (now - was) > 1e-6 * max(1.0, abs(was)):
                 yield text.format(now, was)
 
-    def _figures(self, k: int, n: int) -> Iterator[str]:
-        """Flow, spread and order quantity at the node that are not what they were: the largest move first."""
+    def _figures(self, k: int, n: int, way: int) -> Iterator[str]:
+        """Figures of the node that moved as the change did, the largest move first; safety stock where no other did."""
         rows = self._rows_of(k)
         old, found = rows[rows["n"] == n], self.basis.evaluation
         now = {
             "units_per_day": (float(found.flow[k, n, 0]), "units per day through it"),
             "sd_per_day": (float(np.sqrt(found.variance[k, n, 0])), "spread of a day's demand"),
             "order_quantity": (float(found.order_quantity[k, n, 0]), "order quantity"),
+            "safety_stock": (float(found.safety_stock[k, n, 0]), "safety stock"),
         }
-        moves = []
+        moves = {}
         for column, (new, words) in now.items():
-            was = float(old[column].iloc[0]) if len(old) else 0.0
-            if was > 0 and abs(new / was - 1.0) >= LEAST_MOVE:
-                moves.append((abs(new / was - 1.0), f"{words} {new:,.4g}, was {was:,.4g}"))
-        yield from (text for _, text in sorted(moves, reverse=True))
+            was = float(old[column].iloc[0]) if len(old) else np.nan
+            share = way * (new - was) / max(abs(was), SMALLEST)
+            if share >= LEAST_MOVE:
+                moves[column] = (share, f"{words} {new:,.4g}, was {was:,.4g}")
+        own = moves.pop("safety_stock", None)
+        if own is not None and not moves:
+            error = float(self.basis.instance.level_error[k])
+            yield own[1] + (f" (the level of its demand is uncertain by {error:.0%})" if way > 0 and error > 0 else "")
+        yield from (text for _, text in sorted(moves.values(), reverse=True))
 
     # --- what it saves -----------------------------------------------------------------------------------------------
 
     @cached_property
     def _stay(self) -> tuple[Bools, dict[str, Floats]]:
-        """(K,) SKUs that could stay as far as their nodes can be used, and (K,) what each term would then cost more."""
-        basis, instance = self.basis, self.basis.instance
-        left = _left(basis)
-        able = _reaching(basis, left)
-        stocked = basis.stocked.copy()
-        stocked[able, :, 0] = left[able]
-        surge = basis.outcome.surge
-        room = np.zeros((len(instance.nodes), 3, len(instance.periods))) if surge is None else surge
-        other = evaluate(instance, stocked, basis.open, room)
-        more = {
-            WORDS[term]: (other.costs[term] - basis.evaluation.costs[term]).sum(axis=(1, 2))
-            for term in COST_TERMS
-            if term in WORDS
-        }
-        return able, more | self._rents(other.peak_stock, other.average_stock)
-
-    def _rents(self, peak: Floats, average: Floats) -> dict[str, Floats]:
-        """(K,) rent that staying would pay beyond what the plan pays, by what it is paid for."""
-        rents, case = self.basis.outcome.rents, self.basis.instance
-        if rents is None:
-            return {}
-        more = (peak - self.basis.evaluation.peak_stock)[:, :, 0] * case.volume_m3[:, None]
-        worth = more * rents.room[:, case.temperature, 0].T
-        out = {
-            f"rent of {TEMPERATURES[c]} space at {name}{self._rent_text(n, c)}": np.where(
-                case.temperature == c, worth[:, n], 0.0
-            )
-            for n, name in enumerate(case.nodes)
-            for c in range(len(TEMPERATURES))
-            if rents.room[n, c, 0] > 0
-        }
-        value = ((average - self.basis.evaluation.average_stock)[:, :, 0] * case.unit_cost[:, None]).sum(axis=1)
-        if rents.budget[0] > 0:
-            out["the rent of the budget"] = value * rents.budget[0]
-        return out
-
-    def _rent_text(self, n: int, c: int) -> str:
-        """The rent per m3 now and, where an earlier plan says it, before."""
-        rents, previous = self.basis.outcome.rents, self.basis.case.previous
-        now = 0.0 if rents is None else float(rents.room[n, c, 0])
-        name = self.basis.instance.nodes[n]
-        if previous is None or name not in previous.nodes_in_force.index:
-            return f" ({now:,.2f} per m3)"
-        was = float(np.nan_to_num(previous.nodes_in_force[f"{TEMPERATURES[c]}_rent_per_m3"].to_dict()[name]))
-        return f" ({now:,.2f} per m3, was {was:,.2f})"
+        """(K,) SKUs that could stay as far as their nodes can be used, and what each thing would then cost more."""
+        left = _left(self.basis)
+        able = _reaching(self.basis, left)
+        return able, staying(self.basis, left, able)
 
     def _saving(self, k: int) -> Iterator[str]:
-        """What the SKU's new places save beside those in force, and what of."""
+        """What the SKU's new places save beside those in force, less the change itself, and what of."""
         able, more = self._stay
         if not able[k]:
             yield "what is left of the placement in force does not reach every region with demand"
             return
         total = sum(float(values[k]) for values in more.values())
-        best = max(more, key=lambda term: float(more[term][k]))
-        gain = float(more[best][k])
-        if gain > 0.005 and total > 0:
+        best = max((term for term in more if term != CHANGE), key=lambda term: float(more[term][k]))
+        if total >= WORTH_TELLING and float(more[best][k]) > 0:
             yield f"saves {total:,.0f} {self.basis.case.settings.currency}, most by {best}"
+        elif total <= -WORTH_TELLING and self.basis.facts.get("split_parcels"):
+            yield "fewer split parcels with SKUs that are ordered together with it"
 
 
 def _left(basis: PlanBasis) -> Bools:
