@@ -383,8 +383,11 @@ class Search:
         """Bring in every path that could still be part of a better plan; False where they are too many."""
         if problem.catalogue.relaxed or not self._enumerate(problem):
             return False
-        generation, goal = self._generated(), self._goal({})
-        rounded, proved = rounding.round_whole(problem, generation.master, generation.reduced_costs(), goal, self.plan)
+        generation, plan, start = self._generated(), self.plan, None
+        if plan is not None:
+            start = incumbent.wanted_columns(problem, generation, plan.stocked), plan.open
+        reduced = generation.reduced_costs()
+        rounded, proved = rounding.round_whole(problem, generation.master, reduced, self._goal({}), start)
         before = self.bound
         self._accept(rounded)
         self.proved = max(before, min(proved, self.best))

@@ -37,7 +37,6 @@ class Rounded:
     stocked: Bools  # (K,N,T)
     open: Bools  # (N,T)
     surge: Floats  # (N,3,T) m3
-    picks: Columns | None  # of the SKUs that have a choice
 
 
 def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> Rounded | None:
@@ -52,7 +51,6 @@ def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> 
         stocked=_stocked(problem, picks),
         open=open_values(instance, problem.compiled, values) > 0.5,
         surge=_surge(problem, values),
-        picks=picks,
     )
 
 
@@ -130,19 +128,19 @@ def readiness(more: Floats, cost: Floats) -> Ints:
 
 
 def round_whole(
-    problem: Problem, master: Master, reduced: Floats, goal: Goal, best: Rounded | None
+    problem: Problem, master: Master, reduced: Floats, goal: Goal, start: tuple[Columns | None, Bools] | None
 ) -> tuple[Rounded | None, float]:
     """Integer program over all pool columns within the window: a plan, and a bound over them (inf = none exists).
 
-    It begins with the ``best`` plan there is.
+    It begins with ``start``: the pick of every SKU with a choice, and which nodes are open (N,T).
     """
     pool = master.pool
     if pool is None:
         plan = complete(problem, None)
         return plan, np.inf if plan is None else plan.cost
     program = IntegerProgram(problem, None, pool.take(np.flatnonzero(reduced <= goal.window)))
-    if best is not None:
-        program.begin_with(best.picks, best.open)
+    if start is not None:
+        program.begin_with(*start)
     program.solve(goal.seconds, goal.gap, checks=sys.maxsize)
     proved = np.inf if program.infeasible else program.bound()
     return (complete(problem, program.picks()) if program.found else None), proved
