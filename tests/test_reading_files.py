@@ -214,6 +214,21 @@ def test_a_missing_sheet_names_the_nearest(tmp_path: Path) -> None:
     assert 'Did you mean "Ordres"?' in told[0].remedy
 
 
+@pytest.mark.parametrize("name", ["SKUs", "Nodes", "Regions", "Orders", "Tiers"])
+def test_a_misspelt_sheet_is_the_only_thing_told(tmp_path: Path, name: str) -> None:
+    """Every reference to a sheet that cannot be found would be unknown: one error, about the sheet, says it all. So it
+    is when the sheet's header is lost."""
+    sheets = good()
+    sheets[f"{name}x"] = sheets.pop(name)
+    error = ("S-002" if name == "Tiers" else "S-001", "error")
+    assert [code for code in codes(save(tmp_path / "name.xlsx", sheets)) if code[1] == "error"] == [error]
+    sheets = good()
+    sheets[name][0] = [f"column {at}" for at in range(len(sheets[name][0]))]
+    assert [code for code in codes(save(tmp_path / "header.xlsx", sheets)) if code[1] == "error"] == [
+        ("S-006", "error")
+    ]
+
+
 def test_a_near_miss_of_an_optional_sheet_is_an_error(tmp_path: Path) -> None:
     """All lanes would silently be ignored on a sheet called Lane."""
     sheets = good()

@@ -65,9 +65,9 @@ def names_of(tables: Mapping[str, Typed]) -> dict[str, Known]:
 
 
 def check_references(table: Typed, known: Mapping[str, Known], report: Report) -> None:
-    """Every value of a referring column is a name of the sheet it refers to."""
+    """Every value of a referring column is a name of the sheet it refers to, unless nothing could be read there."""
     for column in columns(table.sheet):
-        if column.refers in known and column.name in table.values:
+        if column.refers in known and known[column.refers].names and column.name in table.values:
             _check_column(table, column, known[column.refers], report)
 
 

@@ -45,10 +45,11 @@ def settle(
 
 
 def _resolved(lines: Lines, column: str, known: Known, report: Report) -> NDArray[np.int32]:
-    """Codes into the sheet's names, -1 for blank or unknown; unknown names are told once each, with their places."""
+    """Codes into the sheet's names, -1 for blank or unknown; unknown names are told once each, with their places,
+    unless nothing could be read of the sheet."""
     source = lines.names[column]
     table = np.array([*(known.position.get(name, -1) for name in source.names), -1], dtype=np.int32)
-    unknown = [code for code in range(len(source.names)) if table[code] < 0]
+    unknown = [code for code in range(len(source.names)) if table[code] < 0 and known.names]
     for code, which in _places(source.codes, unknown):
         name = source.names[code]
         lines.tell(report, known.fault(name), column, which, [name] * min(len(which), 25))
@@ -75,7 +76,7 @@ def _regions(lines: Lines, known: Known, regions: Typed, report: Report) -> NDAr
         fault = Fault("B-006", "has neither region nor postcode", "Fill one of them.")
         lines.tell(report, fault, "region" if "region" in lines.letters else "order_id", np.flatnonzero(nowhere))
     to_find = missing & (postcode.codes >= 0)
-    if not to_find.any():
+    if not to_find.any() or not known.names:
         return region
     prefixes = prefix_table(regions, known)
     found = np.array([*(longest_prefix(name, prefixes) for name in postcode.names), -1], dtype=np.int32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def read_case(path: PathLike, orders: PathLike | None, overrides: Mapping[str, A
     finally:
         workbook.close()
     _about_the_file(archive, report)
-    case = _case(sheets, lines, settings, report)
+    case = _case(sheets, lines, settings, workbook.lost, report)
     case = _checked(case, sheets, report)
     return _sourced(case, archive, orders_path)
 
@@ -73,7 +73,7 @@ def _lines(workbook: Workbook, orders: Path | None, limit: float, sheets: Mappin
         raw = read_orders_file(orders, limit, report)
         return parse_lines(raw, report) if raw else no_lines()
     if "Orders" not in workbook.parts:
-        if not sheets["Demand"].rows:
+        if not sheets["Demand"].rows or "Orders" in workbook.lost:
             missing_sheet(workbook.archive, "Orders", report)
         return no_lines()
     if workbook.is_large("Orders"):
@@ -89,8 +89,10 @@ def _lines(workbook: Workbook, orders: Path | None, limit: float, sheets: Mappin
     return no_lines()
 
 
-def _case(sheets: Mapping[str, Typed], lines: Lines, settings: Settings, report: Report) -> Case:
-    known = _names(sheets)
+def _case(sheets: Mapping[str, Typed], lines: Lines, settings: Settings, lost: Set[str], report: Report) -> Case:
+    known = names_of(sheets)
+    if not known["Tiers"].names and "Tiers" not in lost:
+        known["Tiers"] = Known("Tiers", ("A", "B", "C"))
     for table in sheets.values():
         check_references(table, known, report)
     settled, settings = settle(lines, known, sheets["Regions"], settings, report)
@@ -100,13 +102,6 @@ def _case(sheets: Mapping[str, Typed], lines: Lines, settings: Settings, report:
     frames["orders"] = orders_frame(settled)
     everything: dict[str, Any] = {name: frames[name] for name in TABLES}
     return Case(**everything, settings=settings)
-
-
-def _names(sheets: Mapping[str, Typed]) -> dict[str, Known]:
-    known = names_of(sheets)
-    if not known["Tiers"].names:
-        known["Tiers"] = Known("Tiers", ("A", "B", "C"))
-    return known
 
 
 def _checked(case: Case, sheets: Mapping[str, Typed], report: Report) -> Case:

@@ -20,6 +20,7 @@ from .survey import Survey, survey
 
 FAR = 1_000  # blank rows after which a value is taken for a stray cell
 LAST_EXCEL_ROW = 1_048_576
+REQUIRED = {sheet.name for sheet in SHEETS if sheet.required}
 EXPLANATIONS = "Explanations"  # the blank template's own sheet
 TOTALS = {"total", "totals", "grandtotal", "sum", "subtotal", "summe", "gesamt", "totale", "totaal"}
 _LARGE = 4 * 1024 * 1024
@@ -42,7 +43,8 @@ class Workbook:
     def __init__(self, archive: Archive, report: Report) -> None:
         self.archive = archive
         self.report = report
-        self.parts = _match_sheets(archive, report)
+        self.lost: set[str] = set()  # contract sheets that are there, but cannot be used; what is wrong has been told
+        self.parts = _match_sheets(archive, report, self.lost)
         self._book: Any = None
 
     @property
@@ -95,6 +97,7 @@ class Workbook:
         part = self.parts[sheet]
         header = self.header(sheet)
         if header is None:
+            self.lost |= set() if self.is_blank(sheet) else {sheet}
             return None
         facts = survey(self.archive.chunks(part.part))
         _structure(part, header, facts, self.report)
@@ -118,8 +121,11 @@ class Workbook:
             raise damaged(self.archive.path, part.part, part.name) from None
 
 
-def _match_sheets(archive: Archive, report: Report) -> dict[str, SheetPart]:
-    """Which part holds which contract sheet; reports S-002 to S-004, and sheets that are not used."""
+def _match_sheets(archive: Archive, report: Report, lost: set[str]) -> dict[str, SheetPart]:
+    """Which part holds which contract sheet; reports S-002 to S-004, and sheets that are not used.
+
+    A sheet that has almost the name of one that is not there adds that one to ``lost``.
+    """
     names = [*(sheet.name for sheet in SHEETS), "Settings"]
     found: dict[str, SheetPart] = {}
     other: list[SheetPart] = []
@@ -136,7 +142,10 @@ def _match_sheets(archive: Archive, report: Report) -> dict[str, SheetPart]:
             _tell_sheet(name, part, report)
     for part in other:
         meant = next((name for name in names if name not in found and near_miss(part.name, name)), "")
-        if meant:
+        if not meant:
+            continue
+        lost.add(meant)
+        if meant not in REQUIRED:  # of those S-001 is told
             report.add(Fault("S-002", f'sheet not used; did you mean "{meant}"?', "Rename it."), part.name)
     rest = [part.name for part in other if part.name != EXPLANATIONS]
     if rest:
