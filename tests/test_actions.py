@@ -66,6 +66,18 @@ def test_what_a_node_cannot_sell_in_time_leaves_it_even_below_its_level() -> Non
     assert cleared["ship_by"].iloc[0].date() == date(2027, 1, 6)
 
 
+def test_what_is_cleared_is_the_batch_that_stays() -> None:
+    """CENTRAL sells 3 S1 a day. Of 10 at HUB that end on 6 January it sells 6, as they arrive on the 4th, and it takes
+    all of the 10 that end in March: the 4 to be cleared are of the first batch, by its day."""
+    stocked = _at_both()
+    stocked[0, 1] = False
+    plan = _plan(stocked, stock=_stock(("S1", "HUB", 10, "2027-01-06"), ("S1", "HUB", 10, "2027-03-01")))
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 16]]
+    assert _moves(plan, "S1", "clear") == [["HUB", "", 4]]
+    cleared = plan.actions[plan.actions["action"] == "clear"]
+    assert cleared["ship_by"].tolist() == [pd.Timestamp("2027-01-06")]
+
+
 def test_a_pop_up_is_emptied_before_it_closes() -> None:
     """POP stocks S1 in January only and sells 2 a day, 62 in all. Of its 80, 18 go at once to CENTRAL, which lacks as
     many; where CENTRAL lacks none, they leave on the 31st."""

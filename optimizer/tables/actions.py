@@ -221,13 +221,10 @@ def _purchases(basis: PlanBasis, book: Ledger, orders: Orders) -> None:
 def _clear(basis: PlanBasis, book: Ledger, spare: Lots, moved: Moves) -> None:
     """What has no use where it lies and no other node can use in time: to be sold off, given away or written off."""
     instance = basis.instance
-    gone, (left, _) = np.zeros(instance.feeder.shape), leaves(basis)
-    np.add.at(gone, (moved.sku, moved.origin), moved.units)
+    left, _ = leaves(basis)
     for at in range(len(spare.sku)):
         k, n = int(spare.sku[at]), int(spare.node[at])
-        taken = min(float(spare.doomed[at]), float(gone[k, n]))
-        gone[k, n] -= taken
-        units = float(spare.doomed[at]) - taken
+        units = float(spare.doomed[at]) - float(moved.taken[at])
         units = min(units, float(np.floor(book.on_hand[k, n] + TOLERANCE)))
         if units < 1 or (left[k, n] and not np.isfinite(spare.days[at])):
             continue  # what is left when a node is left is told below
@@ -240,6 +237,7 @@ def _clear(basis: PlanBasis, book: Ledger, spare: Lots, moved: Moves) -> None:
             if stays
             else f"no longer stocked at {instance.nodes[n]}"
         )
-        said = f"{why}, and no node has room below its level: sell off, or find it room"
+        late = ", or sells it in time" if np.isfinite(days) else ""
+        said = f"{why}, and no node has room below its level{late}: sell off, or find it room"
         value = units * float(instance.unit_cost[k])
         book.lines.append(Action("clear", instance.skus[k], instance.nodes[n], "", units, value, day, None, said))

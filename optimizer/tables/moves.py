@@ -35,7 +35,7 @@ class Sinks:
 
 @dataclass(frozen=True)
 class Moves:
-    """Transfers, one per SKU, origin, target and kind; each array is (M,)."""
+    """Transfers, one per SKU, origin, target and kind; each array but the last is (M,)."""
 
     sku: Ints
     origin: Ints
@@ -43,6 +43,7 @@ class Moves:
     kind: Ints
     units: Floats  # whole
     days: Floats  # of travel
+    taken: Floats  # (B,) units that leave each of the lots
 
 
 def sinks(basis: PlanBasis, need: Needs) -> Sinks:
@@ -82,7 +83,8 @@ def moves(basis: PlanBasis, lots: Lots, to: Sinks) -> Moves:
     cost += BY_DATE * np.minimum(lots.days[at], LONGEST) / LONGEST
     cost += BY_DISTANCE * np.minimum(distances_km(basis)[lots.node[at], to.node[sink]], FARTHEST_KM) / FARTHEST_KM
     flow = cheapest_flow(supply, to.units, to.price, Ways(source, sink, cost, most))
-    return _worthwhile(basis, _gathered(basis, lots.node[at], to, sink, flow, days))
+    some = flow > 0
+    return _gathered(basis, lots, at[some], to, sink[some], flow[some], days[some])
 
 
 def sold(basis: PlanBasis) -> Floats:
@@ -131,19 +133,16 @@ def _sold_in_time(expires: Floats, days: Floats, to: Sinks, sink: Ints) -> Float
     return np.where(np.isinf(expires), np.inf, np.floor(np.maximum(sold, 0.0) + TOLERANCE))
 
 
-def _gathered(basis: PlanBasis, origin: Ints, to: Sinks, sink: Ints, flow: Floats, days: Floats) -> Moves:
+def _gathered(basis: PlanBasis, lots: Lots, at: Ints, to: Sinks, sink: Ints, flow: Floats, days: Floats) -> Moves:
+    """The flow from lots (A,) to sinks (A,) by way and kind, without goods worth less than ``transfer_cost``."""
     nodes = len(basis.instance.nodes)
-    code = ((to.sku[sink] * nodes + origin) * nodes + to.node[sink]) * 3 + to.kind[sink]
-    code, first, of = np.unique(code[flow > 0], return_index=True, return_inverse=True)
-    units = summed(of.ravel(), flow[flow > 0], len(code))
-    cell = code // 3
-    return Moves(cell // nodes // nodes, cell // nodes % nodes, cell % nodes, code % 3, units, days[flow > 0][first])
-
-
-def _worthwhile(basis: PlanBasis, found: Moves) -> Moves:
-    """Without transfers of goods that are worth less than ``transfer_cost``."""
-    keep: Bools = found.units * basis.instance.unit_cost[found.sku] >= basis.case.settings.transfer_cost - TOLERANCE
-    return Moves(*(getattr(found, name)[keep] for name in ("sku", "origin", "target", "kind", "units", "days")))
+    code = ((to.sku[sink] * nodes + lots.node[at]) * nodes + to.node[sink]) * 3 + to.kind[sink]
+    code, first, of = np.unique(code, return_index=True, return_inverse=True)
+    units, cell = summed(of.ravel(), flow, len(code)), code // 3
+    sku, origin, target = cell // nodes // nodes, cell // nodes % nodes, cell % nodes
+    keep: Bools = units * basis.instance.unit_cost[sku] >= basis.case.settings.transfer_cost - TOLERANCE
+    taken = summed(at, flow * keep[of.ravel()], len(lots.sku))
+    return Moves(*(each[keep] for each in (sku, origin, target, code % 3, units, days[first])), taken)
 
 
 def distances_km(basis: PlanBasis) -> Floats:
