@@ -45,6 +45,22 @@ def same_orders(one: Case, two: Case) -> None:
     pd.testing.assert_frame_equal(one.orders, two.orders)
 
 
+def test_a_giant_line_is_told_unless_accepted(tmp_path: Path) -> None:
+    """MUG-1 sells 1, 2 and 3 at a time (median 2): a line of 2,000 is 1,000 times that and more than the other 6 units,
+    one of 1,999 is not told; nor is the only line of TEA (4 units), which is all that it sells."""
+
+    def told(quantity: int, **settings: str) -> list[str]:
+        lines = text(
+            tmp_path / "orders.csv", *LINES, f"O5,2026-10-31,MUG-1,{quantity},S,,,", "O6,2026-10-01,MUG-1,2,N,,,"
+        )
+        found = findings(save(tmp_path / "book.xlsx", good()), orders=lines, **settings)
+        return [finding.place for finding in found if (finding.code, finding.severity) == ("D-027", "warning")]
+
+    assert told(2000) == ["orders.csv!D7"]
+    assert told(1999) == []
+    assert told(2000, accepted_outliers="Orders!D7") == []
+
+
 def test_a_file_gives_the_same_lines_as_the_sheet(tmp_path: Path) -> None:
     """The same five lines as sheet, CSV, CSV.gz and Parquet make the same table."""
     book = save(tmp_path / "book.xlsx", good())
