@@ -101,8 +101,7 @@ class Tree:
 
     def _take_up(self, leaf: Leaf) -> Fixings:
         """Set bound, rents and the master's solution of the generation to those of a leaf."""
-        self.generation.restrict(leaf.fixings)
-        self.generation.resume(leaf.bound, leaf.rent, leaf.link_rent)
+        self.generation.resume(leaf.fixings, leaf.bound, leaf.rent, leaf.link_rent)
         return leaf.fixings
 
     def _push(self, leaf: Leaf) -> None:

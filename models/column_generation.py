@@ -167,11 +167,15 @@ class Search:
     def rescue(self) -> None:
         """A plan out of the patterns at hand, when the search was stopped before it had one."""
         generation = self.generation
-        if self.plan is None and generation is not None and generation.master.pool is not None:
-            self.clock = generation.clock = Clock(RESCUE_SECONDS)
-            if generation.master.solve(RESCUE_SECONDS, central=False):
-                with suppress(OutOfTime):
-                    self._dive({}, rounding.DIVE, 1.0) if generation.grouped else self._round(rounding.QUICK)
+        if self.plan is not None or generation is None or generation.master.pool is None:
+            return
+        self.clock = generation.clock = Clock(RESCUE_SECONDS)
+        with suppress(OutOfTime):
+            generation.solve_master(central=False)
+            if generation.grouped:
+                self._dive({}, rounding.DIVE, 1.0)
+            else:
+                self._round(generation, rounding.QUICK, {})
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -191,7 +195,8 @@ class Search:
 
     def _search_patterns(self, problem: Problem) -> None:
         """Restricted programs at the root, then every path that matters, or branching, where the gap is still wide."""
-        self._round(rounding.QUICK)
+        made = self._generated()
+        self._round(made, rounding.QUICK, {})
         self._mark("plan")
         if self.gap > self.target:
             if problem.catalogue.sets > PLUNGE_BELOW:
@@ -199,8 +204,8 @@ class Search:
             else:
                 self._plunge(problem)
         if self.gap > self._wide_enough() and not self._close_by_enumeration(problem):
-            fixings = self._branch(problem, lambda fixings: self._round(rounding.QUICK, fixings))
-            self._round(rounding.THOROUGH, fixings)
+            fixings = self._branch(problem, lambda fixings: self._round(made, rounding.QUICK, fixings))
+            self._round(made, rounding.THOROUGH, fixings)
 
     def _search_openings(self, problem: Problem) -> None:
         """Plans under whole openings next to the bound's, at the root and at every leaf of the branching."""
@@ -276,12 +281,8 @@ class Search:
         window = (self.best - self._generated().bound) * (1.0 + 1e-9) + 1e-9  # of the rents at hand
         return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left, fixings)
 
-    def _round(self, efforts: tuple[rounding.Effort, ...], fixings: Fixings | None = None) -> None:
+    def _round(self, made: Generation, efforts: tuple[rounding.Effort, ...], fixings: Fixings) -> None:
         """Restricted programs of growing size until the gap is reached."""
-        made = self._generated()
-        self._try(made, efforts, fixings or {})
-
-    def _try(self, made: Generation, efforts: tuple[rounding.Effort, ...], fixings: Fixings) -> None:
         for effort in efforts:
             if self.gap <= self.target:
                 return
@@ -290,26 +291,24 @@ class Search:
             self._accept(rounding.round_master(made.problem, made.master, reduced, self._goal(fixings), effort))
 
     def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float, depth: int = 0) -> None:
-        """A plan under the openings nearest to the bound's; bound and rents are then as before.
+        """A plan under the openings nearest to the bound's; bound and rents are then as before, also after a stop.
 
         ``depth``: how often the costliest SKUs are decided, and all others priced anew, where that is needed.
         """
         made = self._generated()
         opened = open_values(self.instance, made.problem.compiled, made.master.values())
         whole = {(n, t): round(opened[n, t]) for n, t in made.problem.openings} | fixings
-        before, self.held = (made.bound, made.rent, made.link_rent), self.bound
+        self.held = self.bound
         try:
-            if whole != fixings:
-                made.restrict(whole)
-                made.rerun(tolerance, made.rent, made.link_rent, np.inf)
-            for deep in sorted({0, depth}):
-                if self.gap > self.target:
-                    self._try(settle(made, whole, tolerance, deep), efforts, whole)
-        except (Infeasible, Contradiction):
-            pass
-        made.restrict(fixings)
-        made.resume(*before)
-        self.held = None  # not after a stop: the bound at hand would be that of the openings tried
+            with made.aside(fixings), suppress(Infeasible, Contradiction):
+                if whole != fixings:
+                    made.restrict(whole)
+                    made.rerun(tolerance, made.rent, made.link_rent, np.inf)
+                for deep in sorted({0, depth}):
+                    if self.gap > self.target:
+                        self._round(settle(made, whole, tolerance, deep), efforts, whole)
+        finally:
+            self.held = None
 
     def _begin(self, problem: Problem) -> None:
         """The placement that is given to begin with is the first plan, if it keeps every limit."""
@@ -354,23 +353,25 @@ class Search:
         generation = self._generated()
         if generation.master.pool is None:
             return
-        root = generation.bound, generation.rent, generation.link_rent
-        self.tree = Tree(generation, self._tolerance())
-        for _ in range(PLUNGES):
-            fixings = self.tree.plunge(self._enough)
-            if fixings is not None:
-                self._enumerate(problem)
-                self._round(rounding.DECIDED, fixings)
-        generation.restrict({})
-        generation.resume(*root)
+        with generation.aside({}):
+            self.tree = Tree(generation, self._tolerance())
+            for _ in range(PLUNGES):
+                fixings = self.tree.plunge(self._enough)
+                if fixings is not None:
+                    self._enumerate(problem)
+                    self._round(generation, rounding.DECIDED, fixings)
 
     def _branch(self, problem: Problem, visit: Callable[[Fixings], None]) -> Fixings:
         """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""
         generation = self._generated()
         if self.tree is None:
             self.tree = Tree(generation, self._tolerance())
+        root = generation.bound, generation.rent, generation.link_rent
         try:
             self.tree.grow(self._enough, visit)
+        except (OutOfTime, KeyboardInterrupt):
+            generation.take_up({}, *root)
+            raise
         finally:
             self.counts["branches"] = float(self.tree.count)
         fixings = self.tree.promising()

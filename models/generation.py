@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -128,11 +129,33 @@ class Generation:
         self.closed = closed if closed.any() else None
         self.bound = -np.inf
 
-    def resume(self, bound: float, rent: Floats, link_rent: Floats) -> None:
-        """Take up the bound and rents of an earlier state, with the master solved for the columns there are now."""
-        self.bound, self.rent, self.link_rent = bound, rent, self._for_all_links(link_rent)
-        if not self.master.solve(self.clock.left, central=False):
+    def solve_master(self, central: bool) -> None:
+        """Solve the master for the columns there are, as :meth:`Master.solve` does. Raises OutOfTime."""
+        if not self.master.solve(self.clock.left, central):
             raise OutOfTime
+
+    def take_up(self, fixings: Fixings, bound: float, rent: Floats, link_rent: Floats) -> None:
+        """Go back to openings that were fixed earlier, and to the bound and rents under them."""
+        self.restrict(fixings)
+        self.bound, self.rent, self.link_rent = bound, rent, self._for_all_links(link_rent)
+
+    def resume(self, fixings: Fixings, bound: float, rent: Floats, link_rent: Floats) -> None:
+        """As :meth:`take_up`, with the master solved for the columns there are now. Raises OutOfTime."""
+        self.take_up(fixings, bound, rent, link_rent)
+        self.solve_master(central=False)
+
+    @contextmanager
+    def aside(self, fixings: Fixings) -> Iterator[None]:
+        """Other openings than ``fixings`` may be tried out; these, bound and rents are then as before.
+
+        Also after an exception, which leaves the master unsolved.
+        """
+        before = fixings, self.bound, self.rent, self.link_rent
+        try:
+            yield
+        finally:
+            self.take_up(*before)
+        self.solve_master(central=False)
 
     def rerun(self, tolerance: float, rent: Floats, link_rent: Floats, enough: float) -> None:
         """Converge again after :meth:`restrict`, from given rents; stop early once the bound reaches ``enough``.
@@ -222,8 +245,7 @@ class Generation:
         central, stale = self.master.groups > CENTRAL_ABOVE and not len(self.master.links), 0
         while True:
             self.clock.check()
-            if not self.master.solve(self.clock.left, central):
-                raise OutOfTime
+            self.solve_master(central)
             value = self.master.objective() + self.problem.fixed_cost
             duals, before = self.master.duals(), self.bound
             added = self._generate(duals)
