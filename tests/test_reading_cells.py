@@ -138,6 +138,18 @@ def test_one_wrong_meaning(
     assert (code, severity, at) in {(finding.code, finding.severity, finding.place) for finding in told}
 
 
+def test_ambiguous_dates_are_one_finding_per_column(tmp_path: Path) -> None:
+    """A column exported as text is wrong in one way: it is told once, with the count and the first cells."""
+    sheets = good()
+    for row, text in ((1, "09/10/2026"), (2, "09/10/2026"), (4, "10/11/2026"), (5, "30/10/2026")):
+        sheets["Orders"][row][1] = text
+    sheets["Stock"][1][4] = "01/12/2027"
+    told = [f for f in findings(save(tmp_path / "book.xlsx", sheets)) if f.code == "T-003"]
+    assert {(f.place, f.value) for f in told} == {("Orders!B2", "09/10/2026"), ("Stock!E2", "01/12/2027")}
+    assert len(told) == 2
+    assert "(4 cells: B2, B3, B5, B6)" in next(f.expectation for f in told if f.place == "Orders!B2")
+
+
 @pytest.mark.parametrize("place", ["Demand!E2", "Limits!I2"])
 def test_a_past_period_is_no_error(tmp_path: Path, place: str) -> None:
     """A plan rolled on by months keeps the rows of the months behind it: they are left out with a note, not refused,

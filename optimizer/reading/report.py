@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import Finding, worst_first
 
 EACH = 20  # so many cells with the same fault are listed one by one
+TOGETHER = {"T-003"}  # told once per column, in the words of the first cell: a whole column is wrong in one way
 GROUPS = 100  # so many different findings of one code in one column
 
 
@@ -41,6 +42,7 @@ class Report:
     def __init__(self) -> None:
         self._plain: list[Finding] = []
         self._groups: dict[tuple[Fault, str, str], _Group] = {}
+        self._words: dict[tuple[str, str, str], Fault] = {}  # of TOGETHER, by code, sheet and column
 
     def add(self, fault: Fault, place: str, value: object = "") -> None:
         """One finding about a place that is not a cell, or that is worded for one cell only."""
@@ -56,6 +58,8 @@ class Report:
 
     def cells(self, fault: Fault, sheet: str, letter: str, rows: Iterable[int], values: Iterable[object]) -> None:
         """Many cells of one column with the same fault."""
+        if fault.code in TOGETHER:
+            fault = self._words.setdefault((fault.code, sheet, letter), fault)
         group = self._groups.setdefault((fault, sheet, letter), _Group())
         room = max(0, EACH + 1 - len(group.values))
         group.rows.extend(int(row) for row in rows)
@@ -87,13 +91,13 @@ class Report:
 
 
 def _worded(fault: Fault, sheet: str, letter: str, group: _Group) -> list[Finding]:
-    if fault.severity == "error" and len(group.rows) <= EACH:
+    if fault.severity == "error" and len(group.rows) <= EACH and fault.code not in TOGETHER:
         return [
             Finding(fault.code, fault.severity, f"{sheet}!{letter}{row}", value, fault.expectation, fault.remedy)
             for row, value in zip(group.rows, group.values, strict=False)
         ]
     count = len(group.rows)
-    cells = ", ".join(f"{letter}{row}" for row in group.rows[:5])
+    cells = ", ".join(f"{letter}{row}" for row in sorted(group.rows)[:5])
     tail = f" ({count:,} cells: {cells}{' ...' if count > 5 else ''})" if count > 1 else ""
     place = f"{sheet}!{letter}{group.rows[0]}"
     return [Finding(fault.code, fault.severity, place, group.values[0], fault.expectation + tail, fault.remedy)]
