@@ -9,34 +9,38 @@ the node that stocks most of what is left, and so on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from . import routing
 from .instance import Bools, Floats, Instance, Ints, summed
 from .orders import OrderLines, order_book
 from .rate_cards import FAR, card_number
 
-STRIP = 2_000_000  # lines x sets worked on at once
+STRIP, LEAST_LINES = 500_000, 128  # lines x sets worked on at once, and lines at least
 
 
 @dataclass(frozen=True)
 class Baskets:
-    """Past orders as consignments (what can travel in one parcel), C of them with M lines."""
+    """Orders as consignments (what can travel in one parcel), C of them with M lines."""
 
     sku: Ints  # (M,)
     owner: Ints  # (M,) consignment, 0.. ascending
     region: Ints  # (C,)
     reach: Bools  # (M,N) a lane carries the line
     rank: Ints  # (C,N) of each node's lane, FAR where none
-    parcel: Floats  # (C,N) money per parcel, lateness included
-    kilogram: Floats  # (C,N) money per kg
+    parcel: Floats  # (C,N) money per parcel, lateness included, inf where none
+    kilogram: Floats  # (C,N) money per kg, 0 where none
     own_rank: Ints  # (M,N) rank of each node's lane for the SKU alone, FAR where none
     own_cost: Floats  # (M,N) money by the plan's reckoning: the line's share of a parcel, and its freight
     units: Floats  # (M,)
     weight: Floats  # (M,) kg
-    orders: int
+    times: Floats  # (C,T) how often the consignment is expected in each period
+    wish: Ints  # (C,) -1: a past order; else the number of the family whose members are wanted together
 
     @property
     def count(self) -> int:
@@ -48,9 +52,25 @@ class Baskets:
         """(C,) lines of each consignment."""
         return np.bincount(self.owner, minlength=self.count)
 
+    @cached_property
+    def place(self) -> NDArray[np.int32]:
+        """(M,N) place of each node among those of a line by rank."""
+        order = np.argsort(self.own_rank, axis=1, kind="stable")
+        place = np.empty(order.shape, dtype=np.int32)
+        np.put_along_axis(place, order, np.arange(order.shape[1], dtype=np.int32)[None, :], axis=1)
+        return place
+
+    @cached_property
+    def cost_by_place(self) -> Floats:
+        """(M,N + 1) `own_cost` in the order of rank, 0 for none."""
+        cost = np.zeros((len(self.sku), self.own_rank.shape[1] + 1))
+        np.put_along_axis(cost, self.place, np.where(self.own_rank < FAR, self.own_cost, 0.0), axis=1)
+        return cost
+
 
 def baskets(instance: Instance, lines: OrderLines, since: int, until: int) -> Baskets:
-    """The orders of some days (both included) as consignments."""
+    """The orders of some days (both included) as consignments, expected as often as the units of a period are of theirs
+    (over SKUs that have both)."""
     book, cards = order_book(instance, lines, since, until)
     sku, owner, units = book.sku, book.consignment, book.quantity
     share = units / np.maximum(summed(owner, units, len(book.region)), 1e-300)[owner]
@@ -67,13 +87,21 @@ def baskets(instance: Instance, lines: OrderLines, since: int, until: int) -> Ba
         reach=own_lane >= 0,
         rank=np.where(lane >= 0, rank, FAR),
         parcel=np.where(lane >= 0, per_parcel[lane], np.inf),
-        kilogram=np.where(lane >= 0, instance.lane_kg_cost[lane], np.inf),
+        kilogram=np.where(lane >= 0, instance.lane_kg_cost[lane], 0.0),
         own_rank=np.where(own_lane >= 0, own_rank, FAR),
         own_cost=np.where(own_lane >= 0, own, 0.0),
         units=units,
         weight=weight,
-        orders=int(book.order[-1]) + 1 if len(book.order) else 0,
+        times=np.tile(_growth(instance, sku, units), (len(book.region), 1)),
+        wish=np.full(len(book.region), -1),
     )
+
+
+def _growth(instance: Instance, sku: Ints, units: Floats) -> Floats:
+    """(T,) expected units of each period per unit of the past, over SKUs that have both."""
+    past = summed(sku, units, len(instance.skus))
+    expected = instance.mean.sum(axis=1) * instance.days
+    return np.asarray(expected[past > 0].sum(axis=0) / max(float(past.sum()), 1e-9))
 
 
 def together(goods: Baskets, skus: int) -> sp.csr_matrix:
@@ -84,22 +112,21 @@ def together(goods: Baskets, skus: int) -> sp.csr_matrix:
 
 @dataclass(frozen=True)
 class Shipping:
-    """How a placement ships past orders."""
+    """How a placement ships orders."""
 
     node: Ints  # (M,) node that ships each line, -1 = none stocks it
     parcels: Ints  # (C,)
-    cost: float  # money
-    planned: float  # money by the plan's reckoning, for the same lines
+    cost: Floats  # (C,) money
+    planned: Floats  # (C,) money by the plan's reckoning, for the same lines
 
     @property
-    def split_rate(self) -> float:
-        """Share of the consignments shipped that take more than one parcel."""
-        return float((self.parcels > 1).sum() / max(int((self.parcels > 0).sum()), 1))
-
-    @property
-    def extra(self) -> float:
-        """Money beyond the plan's reckoning, for all the orders."""
+    def extra(self) -> Floats:
+        """(C,) money beyond the plan's reckoning."""
         return self.cost - self.planned
+
+    def split_rate(self, of: Bools) -> float:
+        """Share of some consignments (C,), of those shipped, that take more than one parcel."""
+        return float((self.parcels[of] > 1).sum() / max(int((self.parcels[of] > 0).sum()), 1))
 
 
 def shipped(goods: Baskets, held: Bools) -> Shipping:
@@ -109,10 +136,11 @@ def shipped(goods: Baskets, held: Bools) -> Shipping:
     used = np.flatnonzero(node >= 0)
     owner, at = goods.owner[used], node[used]
     new = np.unique(owner * held.shape[1] + at)
-    cost = goods.parcel[new // held.shape[1], new % held.shape[1]].sum()
-    cost += (goods.weight[used] * goods.kilogram[owner, at]).sum()
-    own = np.argmin(np.where(able, goods.own_rank, FAR), axis=1)
-    return Shipping(node, parcels, float(cost), float(goods.own_cost[used, own[used]].sum()))
+    of, from_node = new // held.shape[1], new % held.shape[1]
+    cost = summed(of, goods.parcel[of, from_node], goods.count)
+    cost += summed(owner, goods.weight[used] * goods.kilogram[owner, at], goods.count)
+    own = np.where(able, goods.place, held.shape[1]).min(axis=1)[used]
+    return Shipping(node, parcels, cost, summed(owner, goods.cost_by_place[used, own], goods.count))
 
 
 def _cover(goods: Baskets, able: Bools) -> tuple[Ints, Ints]:
@@ -141,78 +169,95 @@ class Companions:
     """
 
     def __init__(self, goods: Baskets, held: Bools, now: Shipping, shared: bool) -> None:
-        self.goods, self.shared = goods, shared
         able = held[goods.sku] & goods.reach & (goods.rank < FAR)[goods.owner]
         shippable = now.node >= 0
-        nodes = held.shape[1]
         several = np.bincount(goods.owner[shippable], minlength=goods.count) > 1
-        self.line: Ints = np.flatnonzero(several[goods.owner])
-        self.line = self.line[np.argsort(goods.sku[self.line], kind="stable")]
-        owner = goods.owner[self.line]
-        lacking = (~able & shippable[:, None]).astype(np.int64)
-        missing = np.stack([np.bincount(goods.owner, lacking[:, n], goods.count) for n in range(nodes)], axis=1)
-        here = np.zeros((goods.count, nodes))
-        np.add.at(here, (goods.owner[shippable], now.node[shippable]), 1.0)
-        self.whole: Bools = (missing[owner] - lacking[self.line] == 0) & (goods.rank[owner] < FAR)
-        self.others: Floats = here[owner]
-        at = np.flatnonzero(now.node[self.line] >= 0)
-        self.others[at, now.node[self.line[at]]] -= 1.0
-        heavy = np.bincount(goods.owner[shippable], goods.weight[shippable], goods.count)
-        self.rest: Floats = np.maximum(heavy[owner] - goods.weight[self.line], 0.0)
+        line = np.flatnonzero(several[goods.owner])
+        line = line[np.argsort(goods.sku[line], kind="stable")]
+        owner = goods.owner[line]
+        self.sku: Ints = goods.sku[line]
+        self.times: Floats = goods.times[owner].T
+        lacking = ~able & shippable[:, None]
+        weight, reach = goods.weight[line], (goods.reach[line] & (goods.rank[owner] < FAR)).T
+        parcel, kilogram = goods.parcel[owner].T, goods.kilogram[owner].T
+        heavy = summed(goods.owner[shippable], goods.weight[shippable], goods.count)
+        rest = np.maximum(heavy[owner] - weight, 0.0)
+        whole = (_by_owner(goods, lacking)[owner] - lacking[line] == 0).T & (goods.rank[owner] < FAR).T
+        apart = np.where(whole, parcel + rest * kilogram, np.inf).min(axis=0)
+        split = np.isfinite(apart)
+        others = _others(goods, now.node, line)
+        part = parcel / (others + 1.0) if shared else np.where(others > 0, 0.0, parcel)
+        # (N,lines): the whole consignment from the node; the line alone from it, and its companions elsewhere
+        self.whole: Floats = np.where(whole & reach, parcel + (weight + rest) * kilogram, np.inf)
+        alone = np.where(split, parcel, part) + weight * kilogram + np.where(split, apart, 0.0)
+        self.alone: Floats = np.where(reach, alone, np.inf)
+        self.place, self.planned = goods.place[line].T, goods.cost_by_place[line].T  # (N,lines), (N + 1,lines)
 
-    def extra(self, skus: Ints, sets: Bools) -> Floats:
-        """(S, len(skus)) money beyond the plan's reckoning of the orders with each SKU, were it held at each set (S,N).
-
-        Constants that do not depend on the set are left out.
-        """
-        goods = self.goods
-        out = np.zeros((len(sets), len(skus)))
+    def extra(self, skus: Ints, sets: Bools, periods: Ints) -> Floats:
+        """(P,S,len(skus)) money in some periods beyond the plan's reckoning of the orders with each SKU, were it held
+        at each set (S,N). Constants that do not depend on the set are left out."""
+        out = np.zeros((len(periods), len(sets), len(skus)))
         order = np.argsort(skus)
-        found = np.searchsorted(skus[order], goods.sku[self.line])
+        found = np.searchsorted(skus[order], self.sku)
         place = order[np.minimum(found, len(skus) - 1)]
-        mine = np.flatnonzero(skus[place] == goods.sku[self.line])
-        step = max(1, STRIP // max(len(sets), 1))
+        mine = np.flatnonzero(skus[place] == self.sku)
+        ladder = _ladder(sets)
+        step = max(LEAST_LINES, STRIP // max(len(sets), 1))
         for rows in (mine[at : at + step] for at in range(0, len(mine), step)):
-            values = self._of_lines(rows, sets)
+            values = self._of_lines(rows, ladder)
             sku = place[rows]
             change = np.flatnonzero(np.diff(sku, prepend=-1))
-            out[:, sku[change]] += np.add.reduceat(values, change, axis=0).T
+            for p, t in enumerate(periods.tolist()):
+                out[p][:, sku[change]] += np.add.reduceat(values * self.times[t, rows], change, axis=1)
         return out
 
-    def _of_lines(self, rows: Ints, sets: Bools) -> Floats:
-        """(rows, S) money of each line's consignment, less the plan's reckoning of the line."""
-        goods, line = self.goods, self.line[rows]
-        owner = goods.owner[line]
-        weight, rest, whole = goods.weight[line], self.rest[rows], self.whole[rows]
-        parcel, kilogram = goods.parcel[owner], goods.kilogram[owner]
-        reach = goods.reach[line] & (goods.rank[owner] < FAR)
-        together = np.where(whole & reach, parcel + (weight + rest)[:, None] * kilogram, np.inf)
-        apart = np.where(whole, parcel + rest[:, None] * kilogram, np.inf).min(axis=1)
-        split = np.isfinite(apart)
-        others = self.others[rows]
-        part = parcel / (others + 1.0) if self.shared else np.where(others > 0, 0.0, parcel)
-        own_parcel = np.where(split[:, None], parcel, part)
-        own = np.where(reach, own_parcel + weight[:, None] * kilogram, np.inf)
-        cost = np.minimum(_least(together, sets), _least(own, sets) + np.where(split, apart, 0.0)[:, None])
-        return np.where(np.isfinite(cost), cost - _ranked(goods.own_cost[line], goods.own_rank[line], sets), 0.0)
+    def _of_lines(self, rows: Ints, ladder: Ladder) -> Floats:
+        """(S, rows) money of each line's consignment, less the plan's reckoning of the line."""
+        whole, alone, place = self.whole[:, rows], self.alone[:, rows], self.place[:, rows]
+        cost = np.minimum(_least(whole, ladder, np.inf), _least(alone, ladder, np.inf))
+        best = _least(place, ladder, len(self.place))
+        cost -= np.take_along_axis(self.planned[:, rows], best, axis=0)
+        return np.where(np.isfinite(cost), cost, 0.0)
 
 
-def _least(values: Floats, sets: Bools) -> Floats:
-    """(rows, S) least value (rows, N) over the nodes of each set; inf for the empty one."""
-    out = np.full((len(values), len(sets)), np.inf)
-    for n in np.flatnonzero(sets.any(axis=0)):
-        having = np.flatnonzero(sets[:, n])
-        out[:, having] = np.minimum(out[:, having], values[:, n, None])
+def _by_owner(goods: Baskets, marks: Bools) -> Ints:
+    """(C,N) lines of each consignment that are marked (M,N)."""
+    out = [np.bincount(goods.owner, column, goods.count) for column in marks.T.astype(float)]
+    return np.stack(out, axis=1).astype(np.int64)
+
+
+def _others(goods: Baskets, node: Ints, line: Ints) -> Floats:
+    """(N,lines) other lines of the consignment of each line that ship from each node."""
+    ships = np.flatnonzero(node >= 0)
+    here = np.zeros((goods.rank.shape[1], goods.count))
+    np.add.at(here, (node[ships], goods.owner[ships]), 1.0)
+    out = here[:, goods.owner[line]]
+    at = np.flatnonzero(node[line] >= 0)
+    out[node[line[at]], at] -= 1.0
     return out
 
 
-def _ranked(values: Floats, rank: Ints, sets: Bools) -> Floats:
-    """(rows, S) the value at the best-ranked node of each set."""
-    best = np.full((len(values), len(sets)), FAR, dtype=np.int64)
-    out = np.zeros((len(values), len(sets)))
-    for n in np.flatnonzero(sets.any(axis=0)):
-        having = np.flatnonzero(sets[:, n])
-        better = rank[:, n, None] < best[:, having]
-        best[:, having] = np.where(better, rank[:, n, None], best[:, having])
-        out[:, having] = np.where(better, values[:, n, None], out[:, having])
+Ladder = list[tuple[int, list[int]]]  # of each set: an earlier one within it (-1 = the empty set), and what it adds
+
+
+def _ladder(sets: Bools) -> Ladder:
+    """Each set as an earlier one with a few more nodes."""
+    known: dict[tuple[int, ...], int] = {}
+    out: Ladder = []
+    for at, row in enumerate(sets):
+        nodes = tuple(np.flatnonzero(row).tolist())
+        cut = next((cut for cut in range(len(nodes) - 1, 0, -1) if nodes[:cut] in known), 0)
+        out.append((known.get(nodes[:cut], -1), list(nodes[cut:])))
+        known[nodes] = at
+    return out
+
+
+def _least(values: NDArray[Any], ladder: Ladder, nothing: float) -> NDArray[Any]:
+    """(S, rows) least value (N, rows) over the nodes of each set; ``nothing`` for the empty one."""
+    out = np.full((len(ladder), values.shape[1]), nothing, dtype=values.dtype)
+    for at, (base, more) in enumerate(ladder):
+        if base >= 0:
+            out[at] = out[base]
+        for node in more:
+            np.minimum(out[at], values[node], out=out[at])
     return out

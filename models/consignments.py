@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .instance import TEMPERATURES, Bools, Ints
+from .instance import TEMPERATURES, Bools, Floats, Ints, summed
 
 
 def carried_together(lane_region: Ints, lane_temperatures: Bools, regions: int) -> Bools:
@@ -37,3 +37,13 @@ def consignments(order: Ints, region: Ints, day: Ints, temperature: Ints, togeth
 def parts(bits: Ints, region: Ints, temperature: Ints, together: Bools) -> Ints:
     """(M,) 0 for lines of an order whose temperatures (bits) travel together, else 1 + the line's own temperature."""
     return np.where(together[region, bits], 0, 1 + temperature)
+
+
+def parcels_per_unit(consignment: Ints, sku: Ints, quantity: Floats, skus: int) -> Floats:
+    """u (K,): sum over the SKU's lines of quantity / units in the consignment, over its units; 1 without lines."""
+    if not consignment.size:
+        return np.ones(skus)
+    shipped = np.bincount(consignment, quantity)[consignment]
+    part = np.divide(quantity, shipped, out=np.zeros_like(shipped), where=shipped > 0)
+    parcels, units = summed(sku, part, skus), summed(sku, quantity, skus)
+    return np.divide(parcels, units, out=np.ones(skus), where=units > 0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .consignments import parcels_per_unit
 from .instance import Bools, Floats, Ints
 from .levels import levels
 from .season import season_over, seasons, week_over, weekdays
@@ -134,7 +135,7 @@ def estimate(
         mean=mean,
         variance=mean * found.dispersion[:, None, None],
         level_error=found.error,
-        parcels_per_unit=parcels_per_unit(history, skus),
+        parcels_per_unit=parcels_per_unit(history.consignment, history.sku, history.quantity, skus),
         method=found.method,
         dispersion=found.dispersion,
         share=share,
@@ -177,17 +178,6 @@ def order_size_dispersion(history: History, skus: int) -> Floats:
     squares = np.bincount(history.sku, weights=np.square(history.quantity), minlength=skus)
     overall = squares.sum() / units.sum() if units.sum() > 0 else 1.0
     return np.maximum(1.0, np.divide(squares, units, out=np.full(skus, overall), where=units > 0))
-
-
-def parcels_per_unit(history: History, skus: int) -> Floats:
-    """u (K,): sum over the SKU's lines of quantity / units in the consignment, over its units; 1 without lines."""
-    if not history.consignment.size:
-        return np.ones(skus)
-    ordered = np.bincount(history.consignment, weights=history.quantity)[history.consignment]
-    part = np.divide(history.quantity, ordered, out=np.zeros_like(ordered), where=ordered > 0)
-    parcels = np.bincount(history.sku, weights=part, minlength=skus)
-    units = np.bincount(history.sku, weights=history.quantity, minlength=skus)
-    return np.divide(parcels, units, out=np.ones(skus), where=units > 0)
 
 
 def project(

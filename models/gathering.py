@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -37,23 +38,34 @@ class Standing:
 
     stocked: Bools  # (K,N,T)
     exact: Evaluation
+    goods: Baskets
     shipping: tuple[Shipping, ...]  # per period
-    scale: Floats  # (T,) expected orders of the period per order of the past
+
+    @cached_property
+    def extra(self) -> Floats:
+        """(C,) money over the horizon beyond the plan's reckoning of each consignment."""
+        return np.asarray(sum(self.goods.times[:, t] * ship.extra for t, ship in enumerate(self.shipping)))
 
     @property
     def split_cost(self) -> float:
-        """Money over the horizon beyond the plan's reckoning."""
-        return float(sum(s * ship.extra for s, ship in zip(self.scale, self.shipping, strict=True)))
+        """Money over the horizon beyond the plan's reckoning of the orders that history shows."""
+        return float(self.extra[self.goods.wish < 0].sum())
+
+    @property
+    def wish_cost(self) -> float:
+        """The same of orders that are only wished for."""
+        return float(self.extra[self.goods.wish >= 0].sum())
 
     @property
     def total(self) -> float:
-        """Plan cost and split cost."""
-        return self.exact.total + self.split_cost
+        """Plan cost and split cost, wishes included."""
+        return self.exact.total + self.split_cost + self.wish_cost
 
     @property
     def split_rate(self) -> float:
-        """Share of orders' consignments in more than one parcel, mean over the periods."""
-        return float(np.mean([ship.split_rate for ship in self.shipping]))
+        """Share of past consignments in more than one parcel, mean over the periods."""
+        past = self.goods.wish < 0
+        return float(np.mean([ship.split_rate(past) for ship in self.shipping]))
 
 
 @dataclass(frozen=True)
@@ -114,17 +126,10 @@ class _Polish:
         self.instance, self.goods, self.opened, self.surge = instance, goods, opened, surge
         self.linear = [i for i, row in enumerate(instance.limits) if row.measure in LINEAR and row.regions is None]
         self.most_cost = most_cost
-        self.scale = self._scale()
         self.prices = prices(instance, no_rents(instance) if rents is None else rents)
         self.most = np.concatenate([part.ravel() for part in self._limits()])
         self.worth = float(evaluate(instance, stocked, opened, surge).total)
         self.batches = [self._batch(evaluate_batch(instance, f, f.skus)) for f in families(instance)]
-
-    def _scale(self) -> Floats:
-        """(T,) expected units of the period per unit of the past, over SKUs that have both."""
-        past = np.bincount(self.goods.sku, self.goods.units, len(self.instance.skus))
-        expected = self.instance.mean.sum(axis=1) * self.instance.days
-        return np.asarray(expected[past > 0].sum(axis=0) / max(float(past.sum()), 1e-9))
 
     def _batch(self, batch: Batch) -> Batch:
         """The same with sets that need a closed node ruled out."""
@@ -137,13 +142,25 @@ class _Polish:
 
     def standing(self, stocked: Bools) -> Standing:
         """A placement, exactly."""
-        exact = evaluate(self.instance, stocked, self.opened, self.surge)
-        exact = evaluate(self.instance, stocked, self.opened, self.surge_of(exact))
+        exact = self._needing(evaluate(self.instance, stocked, self.opened, self.surge), stocked)
         ships: list[Shipping] = []
         for t in range(stocked.shape[2]):
             same = t > 0 and (stocked[:, :, t] == stocked[:, :, t - 1]).all()
             ships.append(ships[-1] if same else shipped(self.goods, stocked[:, :, t]))
-        return Standing(stocked, exact, tuple(ships), self.scale)
+        return Standing(stocked, exact, self.goods, tuple(ships))
+
+    def _needing(self, exact: Evaluation, stocked: Bools) -> Evaluation:
+        """The same placement with no more surge space than it needs."""
+        need = self.surge_of(exact)
+        if (need == self.surge).all():
+            return exact
+        if any(limit.measure == "cost" for limit in self.instance.limits):
+            return evaluate(self.instance, stocked, self.opened, need)
+        given = self.surge.sum(axis=1)
+        paid = exact.node_costs["surge"]
+        less = paid * np.divide(need.sum(axis=1), given, out=np.zeros_like(given), where=given > 0)
+        total = exact.total + float((less - paid).sum())
+        return replace(exact, node_costs={**exact.node_costs, "surge": less}, total=total)
 
     def surge_of(self, exact: Evaluation) -> Floats:
         """(N,3,T) of the surge space at hand what the placement needs."""
@@ -175,17 +192,15 @@ class _Polish:
         """Each SKU's best path (K,N,T), its companions where they are, and what it would gain (K,)."""
         stocked = now.stocked.copy()
         gain = np.zeros(len(stocked))
-        meets: list[Companions] = []
-        for t, ship in enumerate(now.shipping):
-            same = t > 0 and ship is now.shipping[t - 1]
-            meets.append(meets[-1] if same else Companions(self.goods, now.stocked[:, :, t], ship, shared))
+        meets = [
+            (Companions(self.goods, now.stocked[:, :, periods[0]], now.shipping[periods[0]], shared), periods)
+            for periods in _alike(now)
+        ]
         for batch in self.batches:
             family, skus = batch.family, batch.skus
-            more: list[Floats] = []
-            for t, companions in enumerate(meets):
-                again = t > 0 and companions is meets[t - 1]
-                more.append(more[-1] if again else companions.extra(skus, family.sets))
-            cost = batch.cost + np.stack(more) * self.scale[:, None, None]
+            cost = batch.cost.copy()
+            for companions, periods in meets:
+                cost[periods] += companions.extra(skus, family.sets, periods)
             raised = replace(batch, cost=cost)
             best = cheapest_paths(self.instance, raised, self.prices)
             present = _places(family.sets, now.stocked[skus])
@@ -323,6 +338,12 @@ def _measures(case: Instance, exact: Evaluation, stocked: Bools) -> dict[str, Fl
         "units_per_day": exact.flow,
         "skus": stocked.astype(float),
     }
+
+
+def _alike(now: Standing) -> list[Ints]:
+    """Periods with the same placement, together."""
+    news = [t == 0 or ship is not now.shipping[t - 1] for t, ship in enumerate(now.shipping)]
+    return np.split(np.arange(len(news)), np.flatnonzero(news)[1:])
 
 
 def _places(sets: Bools, stocked: Bools) -> Ints:

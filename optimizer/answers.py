@@ -25,7 +25,8 @@ def failed(command: str, error: Exception) -> dict[str, Any]:
     answer = _answer(command, findings, getattr(error, "exit_code", 1), str(error))
     answer["status"] = snake(type(error).__name__) if isinstance(error, NodewiseError) else "internal_error"
     if command == "plan":
-        answer |= dict.fromkeys(("cost", "bound", "gap", "seconds", "peak_memory_mb", "seed", "input_sha256", "plan"))
+        answer |= dict.fromkeys(("cost", "bound", "gap", "split_parcels", "seconds", "peak_memory_mb", "seed"))
+        answer |= dict.fromkeys(("input_sha256", "plan"))
         answer |= {"stop_reason": stop_reason(error), "published": False}
         answer["relief"] = [asdict(line) for line in getattr(error, "relief", ())]
     return answer
@@ -42,6 +43,7 @@ def planned(result: Result) -> dict[str, Any]:
         "cost": plan.cost,
         "bound": plan.bound,
         "gap": plan.gap,
+        "split_parcels": plan.facts.get("split_parcels"),
         "seconds": plan.facts["seconds"],
         "peak_memory_mb": plan.facts["peak_memory_mb"],
         "seed": plan.case.settings.seed,
@@ -61,6 +63,7 @@ def standing(result: Standing) -> dict[str, Any]:
     return answer | {
         "seconds": 0.0,
         "peak_memory_mb": None,
+        "split_parcels": None,
         "seed": solver.get("seed"),
         "input_sha256": asked.get("input_sha256"),
         "plan": result.path,

@@ -276,8 +276,8 @@ def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
         known = f"stopped with a plan. {gap_words(made.gap)}."
         return "interim", stop.error(known)
     accepted = made.case.settings.accept_gap
-    if not made.gap <= accepted:
-        message = f"the gap is wider than the accepted {accepted:.2%}. {gap_words(made.gap)}."
+    if not made.searched_gap <= accepted:
+        message = f"the gap is wider than the accepted {accepted:.2%}. {gap_words(made.searched_gap)}."
         return "review", GapTooWide(message, "Review it, raise --time-limit, or raise --accept-gap.")
     return "", None
 

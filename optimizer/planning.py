@@ -139,7 +139,7 @@ class Planner:
         if polished is outcome:
             return outcome, evaluation, split
         exact = self._evaluated(polished)
-        check_changed(self.instance, (outcome, evaluation), (polished, exact), self.case.settings.accept_gap)
+        check_changed(self.instance, (outcome, evaluation), (polished, exact), self.case.settings.split_gap)
         return polished, exact, split
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:

@@ -11,8 +11,10 @@ from models.companions import Baskets, baskets
 from models.gathering import Polished, polish
 from models.instance import Instance
 from models.outcome import Outcome
+from models.wishes import with_wishes
 
 from .case import Case
+from .families import families_of
 from .replay import order_lines
 
 MOST_LINES = 100_000  # of the latest orders
@@ -35,29 +37,38 @@ def kept_together(
     """A plan of this cost after the setting split_shipments: polished, or only measured; with the facts for the sheet
     Run.
 
-    The plan's own cost does not rise beyond what accept_gap lets be published, so gap and bound stay what they say.
+    The plan's own cost does not rise beyond what split_gap allows over the bound, which stays a bound on it.
     """
     mode = case.settings.split_shipments
     if mode == "ignore" or outcome.stocked is None or outcome.open is None or outcome.surge is None:
         return outcome, {}
-    goods = past_baskets(case, instance)
+    goods = with_wishes(past_baskets(case, instance), instance, families_of(case))
     if not (goods.lines > 1).any():
         return outcome, {}
     base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else cost
-    most = base / max(1.0 - case.settings.accept_gap, 1e-9)
+    most = base / max(1.0 - case.settings.split_gap, 1e-9)
     left = seconds if mode == "price" and outcome.status not in BROKEN_OFF else 0.0
     made = polish(instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left)
     if made.moves:
         outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=made.after.exact.total)
-    return outcome, {"split_parcels": _facts(made)}
+    return outcome, {"split_parcels": _facts(made, outcome.bound)}
 
 
-def _facts(made: Polished) -> dict[str, float]:
-    """Before and after, by name."""
+def _facts(made: Polished, bound: float) -> dict[str, float]:
+    """Before and after, by name; of families where there are any."""
     before, after = made.before, made.after
-    return {
+    facts = {
         "plan_cost_before": before.exact.total, "plan_cost": after.exact.total,
+        "gap_before": gap_of(before.exact.total, bound), "gap": gap_of(after.exact.total, bound),
         "extra_cost_before": before.split_cost, "extra_cost": after.split_cost,
         "share_of_orders_before": before.split_rate, "share_of_orders": after.split_rate,
         "skus_moved": float(made.moves),
     }  # fmt: skip
+    if not (after.goods.wish >= 0).any():
+        return facts
+    return facts | {"families_cost_before": before.wish_cost, "families_cost": after.wish_cost}
+
+
+def gap_of(cost: float, bound: float) -> float:
+    """(cost - bound) / cost, a share; inf without a bound."""
+    return max(0.0, cost - bound) / max(abs(cost), 1e-9)

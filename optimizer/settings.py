@@ -93,6 +93,22 @@ class Settings:
         "orders of several SKUs: price the parcels they are split into, only report them, or ignore them",
         choices=("price", "report", "ignore"),
     )
+    split_gap: float = _setting(
+        "number",
+        0.03,
+        "how far above the bound the cost of the plan may be where SKUs that are ordered together were brought "
+        "together, since what that saves in parcels is no part of it",
+        low=0,
+        high=1,
+    )
+    family_together: float = _setting(
+        "number",
+        0.5,
+        "share of the slowest member's demand that is wanted in one order with all of its family (column family of "
+        "the sheet SKUs), beyond what past orders show; 0 = families mean nothing",
+        low=0,
+        high=1,
+    )
     order_cost: float = _setting("number", 25.0, "cost of an order placed with a supplier", "money", low=0)
     transfer_cost: float = _setting("number", 5.0, "cost of a transfer from a feeding node", "money", low=0)
     change_cost_in: float = _setting("number", 5.0, "cost of starting to stock a SKU at a node", "money", low=0)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from models import series as weeks_of
 from models.backtest import METHODS, Trial, choose, correction, trial, walk
+from models.consignments import parcels_per_unit
 from models.demand import (
     Campaign,
     Catalogue,
@@ -22,7 +23,6 @@ from models.demand import (
     Span,
     estimate,
     override,
-    parcels_per_unit,
     usual_quantity,
 )
 from models.season import seasons, weekdays
@@ -518,10 +518,8 @@ def test_sku_without_orders_or_launch_has_no_demand() -> None:
 
 def test_parcels_are_shared_by_the_units_of_an_order() -> None:
     """Order 0: two of a, two of b (half a parcel each); order 1: one of a. u_a = 1.5 / 3, u_b = 0.5 / 2, u_c = 1."""
-    history = History(
-        np.array([0, 1, 0]), np.zeros(3, dtype=int), np.zeros(3, dtype=int), np.array([0, 0, 1]), np.array([2.0, 2, 1])
-    )
-    assert parcels_per_unit(history, 3) == pytest.approx([0.5, 0.25, 1.0])
+    sku, consignment, quantity = np.array([0, 1, 0]), np.array([0, 0, 1]), np.array([2.0, 2, 1])
+    assert parcels_per_unit(consignment, sku, quantity, 3) == pytest.approx([0.5, 0.25, 1.0])
 
 
 def test_planner_s_own_figures_are_final() -> None:

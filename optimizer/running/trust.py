@@ -50,16 +50,16 @@ def check_certificate(outcome: Outcome, cost: float | None) -> None:
 
 
 def check_changed(
-    instance: Instance, was: tuple[Outcome, Evaluation], now: tuple[Outcome, Evaluation], accept_gap: float
+    instance: Instance, was: tuple[Outcome, Evaluation], now: tuple[Outcome, Evaluation], most_gap: float
 ) -> None:
     """Raises AuditFailed where a plan changed after the search takes more than there is of anything limited (beyond
-    what the search's plan did), or where the change alone makes the gap wider than accepted."""
+    what the search's plan did), or where the change alone makes the gap wider than allowed."""
     for (name, before, most_before), (_, used, most) in zip(_uses(instance, *was), _uses(instance, *now), strict=True):
         over = used - most - np.maximum(before - most_before, 0.0)
         if (over > TOLERANCE * np.maximum(np.where(np.isfinite(most), np.abs(most), 0.0), 1.0)).any():
             raise AuditFailed(f"the polished plan takes {np.nanmax(over):,.4g} more than there is of {name}.")
-    if now[0].gap > max(was[0].gap, accept_gap) + TOLERANCE:
-        raise AuditFailed(f"the polished plan's gap {now[0].gap:.3%} is wider than the accepted {accept_gap:.3%}.")
+    if now[0].gap > max(was[0].gap, most_gap) + TOLERANCE:
+        raise AuditFailed(f"the polished plan's gap {now[0].gap:.3%} is wider than the allowed {most_gap:.3%}.")
 
 
 def _uses(instance: Instance, outcome: Outcome, exact: Evaluation) -> Iterator[tuple[str, Floats, Floats]]:

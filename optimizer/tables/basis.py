@@ -64,6 +64,12 @@ class PlanBasis:
         return max(0.0, self.cost - self.bound) / max(abs(self.cost), 1e-9)
 
     @property
+    def searched_gap(self) -> float:
+        """The gap of the plan that the search ended with, before SKUs were brought together."""
+        split = self.facts.get("split_parcels")
+        return float(split["gap_before"]) if split else self.gap
+
+    @property
     def status(self) -> str:
         """gap_reached, stalled, time_limit or interrupted (see `models.outcome.Outcome`)."""
         return self.outcome.status

@@ -13,6 +13,7 @@ from models.instance import TEMPERATURES
 
 from .basis import PlanBasis
 from .columns import SUMMARY, frame
+from .families import apart_by_family
 
 TOP = 10  # rows of the tightest capacities and of the largest changes
 TITLES = {
@@ -22,6 +23,7 @@ TITLES = {
     "tiers": "Tiers",
     "nodes": "Nodes",
     "tight": "Tightest capacities and limits",
+    "families": "Families kept together",
     "findings": "Findings",
     "changes": "Largest changes",
 }
@@ -64,6 +66,7 @@ def blocks(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> tuple[Block,
         tiers(basis, tables["placement"]),
         node_overview(basis, tables["nodes"]),
         tightest(tables["nodes"], tables["limits"]),
+        *families(basis),
         finding_counts(tables["findings"]),
         largest_changes(basis, tables["changes"]),
     )
@@ -161,10 +164,28 @@ def _split_parcels(basis: PlanBasis) -> Iterator[tuple[str, float, str, str]]:
     currency = basis.case.settings.currency
     beyond = f"{currency} beyond the cost of the plan, expected"
     yield "cost before SKUs were brought together", split["plan_cost_before"], currency, "money"
+    yield "gap before SKUs were brought together", split["gap_before"], "of the cost", "fine_share"
     yield "split parcels", split["extra_cost"], beyond, "money"
     yield "split parcels before", split["extra_cost_before"], beyond, "money"
     yield "orders split", split["share_of_orders"], "of orders, with full shelves", "share"
     yield "orders split before", split["share_of_orders_before"], "of orders, with full shelves", "share"
+    if "families_cost" in split:
+        yield "families apart", split["families_cost"], beyond, "money"
+        yield "families apart before", split["families_cost_before"], beyond, "money"
+
+
+def families(basis: PlanBasis) -> Iterator[Block]:
+    """Keep-together families, what it costs that they are apart, the dearest first; no block without families."""
+    table = apart_by_family(basis)
+    if not len(table):
+        return
+    apart = int((table["split"] > 0).sum())
+    note = (
+        f"{apart:,} of {len(table):,} families are apart in some region. Orders of all members, as the setting "
+        "family_together wishes for; cost beyond the plan's, over all periods."
+    )
+    kinds = {"SKUs": "count", "orders wanted": "rate", "split": "share", "cost": "money"}
+    yield Block("families", table.head(TOP), kinds, note=note)
 
 
 def cost_by_term(basis: PlanBasis) -> Block:
