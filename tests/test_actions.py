@@ -12,7 +12,9 @@ import pytest
 
 from optimizer.assembly import assemble, forecast
 from optimizer.plan import Plan
+from optimizer.tables.emptying import leftovers
 from optimizer.tables.lots import lots
+from optimizer.tables.moves import Moves
 from optimizer.tables.notes import plan_notes
 
 from .plans import hand_case, hand_plan, plan_of
@@ -94,14 +96,27 @@ def test_a_pop_up_is_emptied_before_it_closes() -> None:
 
 
 def test_what_is_left_does_not_come_back_to_where_it_was_to_spare() -> None:
-    """HUB gives CENTRAL 20 S1 now. The 18 that POP, with 80 on hand and on order, has left on 31 January go to CENTRAL,
-    though HUB has room below its level too and lies nearer: HUB has just sent some away."""
+    """The 18 S1 that POP, with 80 on hand, has left on 31 January go to HUB, which is nearer than CENTRAL; where HUB
+    has just sent some to CENTRAL, they go there."""
     stocked = _at_both()
     stocked[0, 2, 0] = True
-    coming = {"sku": "S1", "node": "POP", "on_hand": 50, "on_order": 30}
-    stock = [*_stock(("S1", "HUB", 25, None), ("S1", "HUB", 10, "2027-03-01")), coming]
-    plan = _plan(stocked, stock=stock, supply=[{"sku": "S1", "node": "HUB"}, {"sku": "S1", "node": "POP"}])
-    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 20], ["POP", "CENTRAL", 18]]
+    plan = _plan(stocked, stock=_stock(("S1", "POP", 80, None)), supply=[{"sku": "S1", "node": "HUB"}])
+    none, one, nothing = np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros((2, 3))
+    still = Moves(none, none, none, none, np.zeros(0), np.zeros(0), np.zeros(0))
+    away = Moves(one, one + 1, one, one, np.ones(1), np.ones(1), np.ones(1))
+    for moved, target in ((still, "HUB"), (away, "CENTRAL")):
+        assert [line[1:5] for line in leftovers(plan, nothing, nothing, moved)] == [("S1", "POP", target, 18)]
+
+
+def test_goods_go_where_they_are_sold_within_the_plan() -> None:
+    """HUB has 300 S1 and sells none any more; CENTRAL, with 15 on hand, sells 3 a day in 59 days. 162 go there, though
+    its order-up-to level is lower; for the others there is no use."""
+    stocked = _at_both()
+    stocked[0, 1] = False
+    plan = _plan(stocked, stock=_stock(("S1", "HUB", 300, None), ("S1", "CENTRAL", 15, None)))
+    assert plan.replenishment["order_up_to"].iloc[0] < 100
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 162]]
+    assert _moves(plan, "S1", "clear") == [["HUB", "", 138]]
 
 
 def test_a_node_that_is_left_orders_no_more_than_it_sells_until_then() -> None:
@@ -174,7 +189,7 @@ def test_a_feeder_orders_when_those_below_draw_on_it() -> None:
 
 def test_owners_are_asked_from_their_thresholds_on() -> None:
     """The purchase of 600 needs a buyer (from 600) and, as all that ACME gets, finance (from 400). Of the transfers,
-    worth 100 and 4, none needs a planner from 101 on, one from 100 on."""
+    worth 100 and 36, none needs a planner from 101 on."""
     approvals = [
         {"measure": "purchase_value", "threshold": 600, "owner": "buyer"},
         {"measure": "order_value", "threshold": 400, "owner": "finance"},
@@ -183,7 +198,7 @@ def test_owners_are_asked_from_their_thresholds_on() -> None:
     ]
     told = hand_plan(hand_case(approvals=approvals)).actions
     asked = told.groupby("action")["approval"].agg(lambda names: ", ".join(sorted({name for name in names if name})))
-    assert asked.to_dict() == {"open": "owner", "transfer": "", "purchase": "buyer, finance", "clear": ""}
+    assert asked.to_dict() == {"open": "owner", "transfer": "", "purchase": "buyer, finance"}
     lower = [row | {"threshold": 100} if row["owner"] == "planner" else row for row in approvals]
     moves = hand_plan(hand_case(approvals=lower)).actions.query("action == 'transfer'")
     assert moves["approval"].tolist() == ["", "planner"]

@@ -237,7 +237,7 @@ def _clear(basis: PlanBasis, book: Ledger, spare: Lots, moved: Moves) -> None:
             if stays
             else f"no longer stocked at {instance.nodes[n]}"
         )
-        late = ", or sells it in time" if np.isfinite(days) else ""
-        said = f"{why}, and no node has room below its level{late}: sell off, or find it room"
+        time = "before it expires" if np.isfinite(days) else "within the plan"
+        said = f"{why}, and no other node sells it {time}: sell off, or find it room"
         value = units * float(instance.unit_cost[k])
         book.lines.append(Action("clear", instance.skus[k], instance.nodes[n], "", units, value, day, None, said))

@@ -12,9 +12,9 @@ from models.instance import Floats
 
 from .basis import TOLERANCE, PlanBasis
 from .lots import Lots
-from .moves import Moves, Sinks, feeds, moves, sold
+from .moves import Moves, Sinks, feeds, moves
 from .needs import BESIDES, leaves
-from .stock import later
+from .stock import later, sold, sold_in_a_row
 
 
 def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, moved: Moves) -> Iterator[tuple[Any, ...]]:
@@ -54,8 +54,10 @@ def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, moved: Moves)
 
 
 def _room(basis: PlanBasis, expected: Floats) -> Floats:
-    """(K,N) whole units that fit below the next period's level of each node that stocks the SKU then."""
+    """(K,N) whole units that fit below the next period's level of each node that stocks the SKU then, or that it sells
+    from then on."""
     level = basis.evaluation.reorder_point[:, :, 1] + basis.evaluation.order_quantity[:, :, 1]
+    level = np.maximum(level, sold_in_a_row(basis, since=1))
     return np.where(basis.stocked[:, :, 1], np.floor(np.maximum(level - expected, 0.0) + TOLERANCE), 0.0)
 
 

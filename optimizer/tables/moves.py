@@ -12,6 +12,7 @@ from models.transport import Ways, cheapest_flow
 from .basis import TOLERANCE, PlanBasis, column_of
 from .lots import Lots
 from .needs import BEFORE, BESIDES, NOW, Needs
+from .stock import sold
 
 EARTH_RADIUS_KM = 6371.0
 FARTHEST_KM = 20_100.0  # half way round
@@ -58,7 +59,8 @@ def sinks(basis: PlanBasis, need: Needs) -> Sinks:
         parts.append((
             k, n, np.floor(wanted[k, n] + TOLERANCE), np.full(len(k), kind),
             np.zeros(len(k)) if kind == BESIDES else bought[k, n] + BY_NEED * (kind == NOW),
-            flow[k, n, period], need.position[k, n], need.opens[k, n] if kind == BEFORE else np.zeros(len(k)),
+            flow[k, n, period], need.position[k, n] + (need.now[k, n] if kind == BESIDES else 0.0),
+            need.opens[k, n] if kind == BEFORE else np.zeros(len(k)),
         ))  # fmt: skip
     return Sinks(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
@@ -85,15 +87,6 @@ def moves(basis: PlanBasis, lots: Lots, to: Sinks) -> Moves:
     flow = cheapest_flow(supply, to.units, to.price, Ways(source, sink, cost, most))
     some = flow > 0
     return _gathered(basis, lots, at[some], to, sink[some], flow[some], days[some])
-
-
-def sold(basis: PlanBasis) -> Floats:
-    """(K,N,T) units a day that each node ships to customers."""
-    k, r, t = np.nonzero(basis.evaluation.primary >= 0)
-    node = basis.instance.lane_node[basis.evaluation.primary[k, r, t]]
-    out = np.zeros(basis.stocked.shape)
-    np.add.at(out, (k, node, t), basis.instance.mean[k, r, t])
-    return out
 
 
 def feeds(basis: PlanBasis, sku: Ints, above: Ints, node: Ints) -> Bools:
@@ -134,15 +127,18 @@ def _sold_in_time(expires: Floats, days: Floats, to: Sinks, sink: Ints) -> Float
 
 
 def _gathered(basis: PlanBasis, lots: Lots, at: Ints, to: Sinks, sink: Ints, flow: Floats, days: Floats) -> Moves:
-    """The flow from lots (A,) to sinks (A,) by way and kind, without goods worth less than ``transfer_cost``."""
-    nodes = len(basis.instance.nodes)
-    code = ((to.sku[sink] * nodes + lots.node[at]) * nodes + to.node[sink]) * 3 + to.kind[sink]
+    """The flow from lots (A,) to sinks (A,) by way, without goods worth less than ``transfer_cost``; what is needed now
+    and what can be used besides go together."""
+    nodes, before = len(basis.instance.nodes), to.kind[sink] == BEFORE
+    code = ((to.sku[sink] * nodes + lots.node[at]) * nodes + to.node[sink]) * 2 + before
     code, first, of = np.unique(code, return_index=True, return_inverse=True)
-    units, cell = summed(of.ravel(), flow, len(code)), code // 3
+    of, cell = of.ravel(), code // 2
+    units, kind = summed(of, flow, len(code)), np.full(len(code), BESIDES)
+    np.minimum.at(kind, of, to.kind[sink])
     sku, origin, target = cell // nodes // nodes, cell // nodes % nodes, cell % nodes
     keep: Bools = units * basis.instance.unit_cost[sku] >= basis.case.settings.transfer_cost - TOLERANCE
-    taken = summed(at, flow * keep[of.ravel()], len(lots.sku))
-    return Moves(*(each[keep] for each in (sku, origin, target, code % 3, units, days[first])), taken)
+    taken = summed(at, flow * keep[of], len(lots.sku))
+    return Moves(sku[keep], origin[keep], target[keep], kind[keep], units[keep], days[first][keep], taken)
 
 
 def distances_km(basis: PlanBasis) -> Floats:

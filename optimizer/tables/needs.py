@@ -9,7 +9,7 @@ import numpy as np
 from models.instance import Bools, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of
-from .stock import aims, due
+from .stock import aims, due, sold_in_a_row
 
 NOW, BEFORE, BESIDES = 0, 1, 2
 
@@ -20,7 +20,7 @@ class Needs:
 
     now: Floats  # units that lift a node at or below its reorder point to what it aims at
     before: Floats  # units that must lie at a node when it begins to stock the SKU
-    besides: Floats  # whole units that fit below the level of a node that needs nothing
+    besides: Floats  # whole units more that fit below its level, or that it sells while the plan has the SKU there
     begins: Ints  # first period in which the node stocks the SKU, 0 where never
     opens: Floats  # days from the start until then, and in any case until the node opens
     position: Floats  # on hand + on order today
@@ -33,6 +33,7 @@ def needs(basis: PlanBasis) -> Needs:
     pressing = due(basis)
     aim = aims(basis)
     gap = np.maximum(aim - position, 0.0)
+    useful = np.maximum(gap, sold_in_a_row(basis) - position) - np.where(pressing, gap, 0.0)
     begins, opens = _beginnings(basis)
     late = np.where(begins > 0, opens - _slowest(basis, begins), np.inf) <= instance.days[0]
     k, n = np.indices(begins.shape)
@@ -40,7 +41,7 @@ def needs(basis: PlanBasis) -> Needs:
     return Needs(
         now=np.where(pressing, gap, 0.0),
         before=np.where(late & (begins > 0), np.maximum(level - position, 0.0), 0.0),
-        besides=np.where(stocked[:, :, 0] & ~pressing, np.floor(gap + TOLERANCE), 0.0),
+        besides=np.where(stocked[:, :, 0], np.floor(useful + TOLERANCE), 0.0),
         begins=begins,
         opens=opens,
         position=position,

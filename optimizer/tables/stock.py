@@ -126,6 +126,21 @@ def aims(basis: PlanBasis) -> Floats:
     return np.where(stocked[:, :, 0], np.minimum(level, until), 0.0)
 
 
+def sold(basis: PlanBasis) -> Floats:
+    """(K,N,T) units a day that each node ships to customers."""
+    k, r, t = np.nonzero(basis.evaluation.primary >= 0)
+    node = basis.instance.lane_node[basis.evaluation.primary[k, r, t]]
+    out = np.zeros(basis.stocked.shape)
+    np.add.at(out, (k, node, t), basis.instance.mean[k, r, t])
+    return out
+
+
+def sold_in_a_row(basis: PlanBasis, since: int = 0) -> Floats:
+    """(K,N) units that each node ships to customers from a period on, until the plan leaves it or ends."""
+    here = np.logical_and.accumulate(basis.stocked[:, :, since:], axis=2)
+    return np.asarray((here * sold(basis)[:, :, since:] * basis.instance.days[since:]).sum(axis=2))
+
+
 def due(basis: PlanBasis) -> Bools:
     """(K,N) nodes whose on hand + on order is at or below the reorder point, and below what they aim at."""
     position = basis.instance.on_hand + basis.instance.on_order
