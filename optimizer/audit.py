@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .case import Case
 
 
+LISTED = 20  # findings about a plan that was made from another input
+
+
 def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tuple[Finding, ...]:
     """Every broken promise of a written plan; empty when plan and input agree.
 
@@ -39,12 +42,23 @@ def audit(plan_path: str | Path, case: Case, rates: Rates | None = None) -> tupl
         report.add("V-002", sheet, "", f"the sheet must have the column {column}", "Plan again.")
     if book.missing_sheets:
         return report.findings()
-    settings = with_overrides(case, book.settings, report)
     check_input(book.run, case, report)
+    settings = with_overrides(case, book.settings, report)
     check_settings(book.settings, settings, report)
     check_findings(book, case, report)
     check_promises(book, replace(case, settings=settings), rates, report)
-    return report.findings()
+    return _in_short(report.findings())
+
+
+def _in_short(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """All of it; where the input is not the plan's, that first, and only as many of the differences as make LISTED."""
+    other = tuple(finding for finding in found if finding.code == "V-006")
+    rest = tuple(finding for finding in found if finding.code != "V-006")
+    room = LISTED - len(other) - 1
+    if not other or len(rest) <= room:
+        return other + rest
+    more = f"{len(rest) - room:,} more differences are not listed: they come from the input"
+    return (*other, *rest[:room], Finding("V-006", "error", "Run", "", more, "Verify with the input of the plan."))
 
 
 def effective_settings(plan_path: str | Path) -> dict[str, Any]:

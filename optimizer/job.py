@@ -244,6 +244,8 @@ def verify_plan(
     settings = effective_settings(plan)
     findings = audit(plan, read_case(source, orders, settings, previous=previous or named_in(plan)))
     faults = [finding for finding in findings if finding.severity == "error"]
+    if faults and faults[0].code == "V-006":
+        raise AuditFailed(f"{plan} was not made from this input ({source}).", findings)
     if faults:
         raise AuditFailed(f"{plan} does not agree with {source} ({len(faults)} faults).", findings)
     return findings

@@ -288,6 +288,17 @@ def test_a_changed_cell_is_found(
     assert code in codes(tamper(edit))
 
 
+def test_another_input_is_told_first_and_its_differences_in_short(written: Path, case: Case) -> None:
+    """Held against an input with other costs and hash, a plan differs in some hundred cells: that it was not made from
+    this input stands first, and with the count of what is not listed there are 20 lines."""
+    skus = case.skus.assign(unit_cost=3 * case.skus["unit_cost"])
+    found = audit(written, replace(case, skus=skus, source={**case.source, "sha256": "other"}))
+    assert len(found) == 20
+    assert found[0].code == found[-1].code == "V-006"
+    assert "not the one the plan was made from" in found[0].expectation
+    assert "more differences" in found[-1].expectation
+
+
 @pytest.mark.parametrize("step", [-1.0, 1.0])
 def test_a_safety_stock_one_off_is_found_in_its_cell(tamper: Callable[..., tuple[Finding, ...]], step: float) -> None:
     """One unit more or less of safety stock and reorder point is named with its cell, its value and the right value."""

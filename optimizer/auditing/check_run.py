@@ -78,9 +78,8 @@ def check_input(run: Mapping[str, Line], case: Case, report: Report) -> None:
             what = "the plan in force was another: give it with --previous"
             report.add("V-006", line.place, line.value, what, "Name the plan it was made from.")
         if own and str(line.value or "") != str(own):
-            report.add(
-                "V-006", line.place, line.value, f"the input's {name} is {own}", "The input has changed: plan again."
-            )
+            what = f"the input is not the one the plan was made from: its {name} is {own}"
+            report.add("V-006", line.place, line.value, what, "Name the plan's own input, or plan again.")
 
 
 def check_findings(book: PlanBook, case: Case, report: Report) -> None:
