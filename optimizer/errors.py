@@ -90,7 +90,7 @@ class InputInvalid(_WithFindings):
 class InfeasibleCase(NodewiseError):
     """No plan can meet every limit; ``relief`` is the smallest change that would allow one.
 
-    ``findings`` is filled when the data alone prove it, before any solve.
+    ``findings`` is what was noticed in the input: errors when the data alone prove it, before any solve.
     """
 
     exit_code = 4

@@ -163,7 +163,7 @@ def publish_plan(out: Path, wait: float = 0.0) -> Run:
 @contextmanager
 def explained(request: Request) -> Iterator[None]:
     """Write what is wrong with the input beside the plan: its findings, or the smallest relief."""
-    from .writing.workbook import write_findings, write_relief
+    from .writing.workbook import write_diagnosis, write_findings
 
     try:
         yield
@@ -171,11 +171,7 @@ def explained(request: Request) -> Iterator[None]:
         _add_list(error, "All findings", write_findings, error.findings, request.beside("errors"))
         raise
     except InfeasibleCase as error:
-        path = request.beside("diagnosis")
-        if error.relief:
-            _add_list(error, "All of it", write_relief, error.relief, path)
-        else:
-            _add_list(error, "All of it", write_findings, error.findings, path)
+        _add_list(error, "All of it", write_diagnosis, error, request.beside("diagnosis"))
         raise
 
 

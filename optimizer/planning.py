@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import AuditFailed, InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
+from .errors import AuditFailed, Finding, InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
 from .relief import relief_text, told
 from .settings import used_in_reading
 
@@ -103,12 +103,12 @@ class Planner:
             progress(stage("demand"))
         outcome = self._outcome(progress, solver or self._here)
         check_claim(outcome)
+        found = assembly_findings(self.case, self.rates)
         if outcome.stocked is None:
-            raise no_plan(outcome, self.case.settings)
+            raise no_plan(outcome, self.case.settings, (*self.case.findings, *found))
         outcome, evaluation, split = self._kept_together(outcome, began)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         facts |= split
-        found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
 
@@ -173,12 +173,14 @@ def overridden(settings: Settings, values: Mapping[str, Any]) -> Settings:
     return changed
 
 
-def no_plan(outcome: Outcome, settings: Settings) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
-    """Why a solve ended without a plan, as the error to raise."""
+def no_plan(
+    outcome: Outcome, settings: Settings, findings: Iterable[Finding] = ()
+) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
+    """Why a solve ended without a plan, as the error to raise; ``findings`` were noticed on the way."""
     if outcome.status == "infeasible":
         remedy = "Give this much more room, or relax the limit."
         relief = told(outcome.relief, settings.currency)
-        return InfeasibleCase(f"no plan keeps every limit: {relief_text(relief)}", relief, remedy)
+        return InfeasibleCase(f"no plan keeps every limit: {relief_text(relief)}", relief, remedy, findings)
     if outcome.status == "interrupted":
         return Interrupted("stopped before a plan was found.")
     if outcome.status == "time_limit":

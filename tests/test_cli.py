@@ -250,8 +250,10 @@ def test_invalid_input_is_listed_in_a_workbook(tmp_path: Path, published: Path) 
 
 
 def test_an_infeasible_case_names_the_smallest_relief(tmp_path: Path, published: Path) -> None:
-    """Exit 4: with 1 litre of room per node nothing fits; the answer says what is short, and no plan is written."""
+    """Exit 4: with 1 litre of room per node nothing fits; the answer says what is short, and no plan is written. What
+    was noticed in reading, a SKU without volume, is not forgotten over it."""
     tables = small.sheets()
+    tables["SKUs"][2][2] = 0
     for row in tables["Nodes"][1:]:
         row[5] = 0.001
     path = small.write(tmp_path / "brand.xlsx", tables)
@@ -261,7 +263,10 @@ def test_an_infeasible_case_names_the_smallest_relief(tmp_path: Path, published:
     assert (answer["status"], answer["stop_reason"], answer["plan"]) == ("infeasible_case", "infeasible", None)
     assert answer["relief"]
     assert all(line["amount"] > 0 for line in answer["relief"])
-    assert openpyxl.load_workbook(tmp_path / "plan.diagnosis.xlsx")["Diagnosis"].max_row > 1
+    assert "warning D-025 SKUs!C3" in run.stdout
+    diagnosis = openpyxl.load_workbook(tmp_path / "plan.diagnosis.xlsx")
+    assert diagnosis["Diagnosis"].max_row > 1
+    assert "SKUs!C3" in [cell.value for cell in diagnosis["Findings"]["C"]]
     assert untouched(published)
 
 

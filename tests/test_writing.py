@@ -20,12 +20,12 @@ import pandas as pd
 import pytest
 
 from models.outcome import Relief
-from optimizer.errors import Finding, UsageError, WriteFailed
+from optimizer.errors import Finding, InfeasibleCase, UsageError, WriteFailed
 from optimizer.plan import Plan
 from optimizer.tables.columns import FINDINGS, SHEETS
 from optimizer.writing import publish, workbook
 from optimizer.writing.sheet import LONGEST_TEXT
-from optimizer.writing.workbook import write, write_findings, write_relief, write_tables
+from optimizer.writing.workbook import write, write_diagnosis, write_findings, write_tables
 
 from .plans import hand_plan, random_plan
 
@@ -348,7 +348,7 @@ def test_targets_that_cannot_be_meant_are_refused(plan: Plan, tmp_path: Path) ->
 def test_the_smallest_relief_of_an_infeasible_case_is_a_workbook(tmp_path: Path) -> None:
     """One sheet, Diagnosis, one line per relief."""
     relief = (Relief("room", "DAL chilled", "2027-01", 3.2, "m3"), Relief("budget", "", "2027-02", 500.0, "money"))
-    path = write_relief(relief, tmp_path / "plan.diagnosis.xlsx")
+    path = write_diagnosis(InfeasibleCase("", relief), tmp_path / "plan.diagnosis.xlsx")
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == ["Diagnosis"]
     assert [cell.value for cell in book["Diagnosis"][2]] == ["room", "DAL chilled", "2027-01", 3.2, "m3"]

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
 
-from ..errors import Finding, WriteFailed
+from ..errors import Finding, InfeasibleCase, WriteFailed
 from ..plan import Plan
 from ..tables.columns import DIAGNOSIS, FINDINGS, KINDS, SHEETS, PlanColumn
 from ..tables.run import diagnosis, findings
@@ -74,9 +73,12 @@ def write_findings(found: Iterable[Finding], path: str | Path) -> Path:
     return write_tables({"Findings": (findings(found), FINDINGS)}, path)
 
 
-def write_relief(relief: Iterable[Any], path: str | Path) -> Path:
-    """Write the smallest relief of an infeasible case as a workbook with one sheet, Diagnosis."""
-    return write_tables({"Diagnosis": (diagnosis(relief), DIAGNOSIS)}, path)
+def write_diagnosis(error: InfeasibleCase, path: str | Path) -> Path:
+    """Write why there is no plan: the smallest relief on the sheet Diagnosis, and what was noticed in the input on the
+    sheet Findings."""
+    tables = {"Diagnosis": (diagnosis(error.relief), DIAGNOSIS)}
+    tables |= {"Findings": (findings(error.findings), FINDINGS)} if error.findings else {}
+    return write_tables(tables, path)
 
 
 def write_tables(
