@@ -11,7 +11,8 @@ import pyomo.environ as pyo
 from . import enumeration, incumbent, network, rounding, scaling
 from .branching import Tree
 from .catalogue import Catalogue, NoPath
-from .columns import Columns, Rows
+from .certificate import Certificate
+from .columns import Rows
 from .generation import Clock, Generation, Infeasible, OutOfTime
 from .instance import Floats, Instance
 from .integer_program import IntegerProgram
@@ -20,8 +21,7 @@ from .network import Contradiction
 from .network_bound import NetworkBound
 from .outcome import Outcome, Progress, Relief
 from .problem import Problem, open_values, usage_most
-from .relief import contradiction_relief, named_relief, rents_by_name
-from .rounding import Rounded
+from .relief import contradiction_relief, named_relief
 from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
@@ -53,16 +53,17 @@ def solve(
     model = network.build(instance) if model is None else model
     money = scaling.money_unit(instance)
     tell = scaling.listener(progress, instance, money)
-    search = Search(scaling.in_solver_money(instance, money), model, money, gap, seed, clock, tell)
+    known = Certificate(scaling.in_solver_money(instance, money), gap, clock, tell)
+    search = Search(known, model, money, seed, clock)
     try:
         search.run()
-        status = "gap_reached" if search.gap <= gap else "stalled" if clock.left > 0 else "time_limit"
+        status = "gap_reached" if known.met else "stalled" if clock.left > 0 else "time_limit"
     except NoPath as failure:
-        return search.without_plan(_no_path(instance, failure), failure.relaxed)
+        return known.without_plan(_no_path(instance, failure), failure.relaxed)
     except Contradiction as failure:
-        return search.without_plan(contradiction_relief(instance, failure), relaxed=False)
+        return known.without_plan(contradiction_relief(instance, failure), relaxed=False)
     except Infeasible as failure:
-        return search.without_plan(scaling.relief_in_money(failure.relief, money), search.relaxed)
+        return known.without_plan(scaling.relief_in_money(failure.relief, money), known.relaxed)
     except OutOfTime:
         status = "time_limit"
         search.rescue()
@@ -71,8 +72,8 @@ def solve(
         search.rescue()
     finally:
         search.close()
-    search.counts["reproducible"] = status not in ("time_limit", "interrupted") and clock.left > 0
-    return scaling.in_money(search.outcome(status), instance, money)
+    known.counts["reproducible"] = status not in ("time_limit", "interrupted") and clock.left > 0
+    return scaling.in_money(known.outcome(status), instance, money)
 
 
 def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
@@ -81,93 +82,23 @@ def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
 
 
 class Search:
-    """State of one solve: bound with its rents, best plan, columns. All money is the solver's."""
+    """The way of one solve to its plan; what is known is written down as it goes. All money is the solver's."""
 
-    def __init__(
-        self,
-        instance: Instance,
-        model: pyo.ConcreteModel,
-        money: float,
-        gap: float,
-        seed: int,
-        clock: Clock,
-        tell: Callable[[Progress], None],
-    ) -> None:
+    def __init__(self, known: Certificate, model: pyo.ConcreteModel, money: float, seed: int, clock: Clock) -> None:
+        self.known, self.instance = known, known.instance
+        self.model, self.seed, self.clock = model, seed, clock
         self.money = money  # that one of the solver's stands for
-        self.instance, self.model, self.target, self.seed, self.clock = instance, model, gap, seed, clock
-        self.tell = tell
-        self.generation: Generation | None = None
-        self.tree: Tree | None = None
-        self.proved: float | None = None  # by an integer program over every path that matters
-        self.held: float | None = None  # the bound while the generation works under other openings
-        self.best = np.inf
-        self.plan: Rounded | None = None
-        self.start: tuple[Columns | None, Rounded | None] | None = None  # what the search began with, and its plan
-        self.marks: dict[str, float] = {}
-        self.counts: dict[str, float] = {}
-
-    # --- what the caller reads ---------------------------------------------------------------------------------------
-
-    @property
-    def bound(self) -> float:
-        """No plan can cost less."""
-        if self.proved is not None:
-            return self.proved
-        if self.held is not None:
-            return self.held
-        if self.tree is not None:
-            return self.tree.bound
-        return -np.inf if self.generation is None else self.generation.bound
-
-    @property
-    def gap(self) -> float:
-        """(best - bound) / best."""
-        return max(0.0, self.best - self.bound) / max(abs(self.best), 1e-9) if np.isfinite(self.best) else np.inf
-
-    def stages(self) -> dict[str, float]:
-        """Seconds by stage."""
-        return dict(self.marks)
-
-    @property
-    def relaxed(self) -> bool:
-        """Not every set of nodes is listed."""
-        return self.generation is not None and self.generation.catalogue.relaxed
-
-    def without_plan(self, relief: tuple[Relief, ...], relaxed: bool) -> Outcome:
-        """No plan fits the limits; that is proved unless sets were left out of the list."""
-        bound = -np.inf if relaxed else np.inf
-        status = "stalled" if relaxed else "infeasible"
-        return Outcome(status, np.inf, bound, relief=relief, seconds=self.stages(), bound_is_relaxed=relaxed)
-
-    def outcome(self, status: str) -> Outcome:
-        """The best plan so far with its certificate."""
-        plan, generation = self.plan, self.generation
-        rents = None
-        if generation is not None:
-            rents = rents_by_name(self.instance, generation.problem.rows, generation.rent)
-            self.counts |= {"rounds": float(generation.rounds), "links": float(len(generation.master.links))}
-        return Outcome(
-            status=status,
-            objective=self.best,
-            bound=min(self.bound, self.best),
-            stocked=None if plan is None else plan.stocked,
-            open=None if plan is None else plan.open,
-            surge=None if plan is None else plan.surge,
-            bound_is_relaxed=self.relaxed,
-            rents=rents,
-            seconds=self.stages(),
-            counts=dict(self.counts),
-        )
+        self.start: incumbent.Start | None = None
 
     def close(self) -> None:
         """End the worker threads."""
-        if self.generation is not None:
-            self.generation.catalogue.close()
+        if self.known.generation is not None:
+            self.known.generation.catalogue.close()
 
     def rescue(self) -> None:
         """A plan out of the patterns at hand, when the search was stopped before it had one."""
-        generation = self.generation
-        if self.plan is not None or generation is None or generation.master.pool is None:
+        generation = self.known.generation
+        if self.known.plan is not None or generation is None or generation.master.pool is None:
             return
         self.clock = generation.clock = Clock(RESCUE_SECONDS)
         with suppress(OutOfTime):
@@ -182,57 +113,46 @@ class Search:
     def run(self) -> None:
         """Bound, plan, and whatever closes the gap further."""
         problem = self._prepare()
-        self._mark("patterns")
+        self.known.mark("patterns")
         self._root(problem)
-        self._mark("bound")
+        self.known.mark("bound")
         self._begin(problem)
         if self._generated().grouped:
             self._search_openings(problem)
         else:
             self._search_patterns(problem)
         self._keep_start(problem)
-        self._mark("closing")
+        self.known.mark("closing")
 
     def _search_patterns(self, problem: Problem) -> None:
         """Restricted programs at the root, then every path that matters, or branching, where the gap is still wide."""
         made = self._generated()
         self._round(made, rounding.QUICK, {})
-        self._mark("plan")
-        if self.gap > self.target:
+        self.known.mark("plan")
+        if not self.known.met:
             if problem.catalogue.sets > PLUNGE_BELOW:
                 self._dive({}, rounding.DIVE, self._tolerance())
             else:
                 self._plunge(problem)
-        if self.gap > self._wide_enough() and not self._close_by_enumeration(problem):
+        if self.known.gap > self._wide_enough() and not self._close_by_enumeration(problem):
             fixings = self._branch(problem, lambda fixings: self._round(made, rounding.QUICK, fixings))
             self._round(made, rounding.THOROUGH, fixings)
 
     def _search_openings(self, problem: Problem) -> None:
         """Plans under whole openings next to the bound's, at the root and at every leaf of the branching."""
         self._dive({}, rounding.DIVE, self._tolerance(), DEPTH)
-        self._mark("plan")
-        if self.gap > self._wide_enough():
+        self.known.mark("plan")
+        if self.known.gap > self._wide_enough():
             fixings = self._branch(
                 problem, lambda fixings: self._dive(fixings, rounding.DIVE, self._tolerance(), DEPTH)
             )
             self._dive(fixings, rounding.THOROUGH, self._tolerance(), DEPTH)
 
-    def _wide_enough(self) -> float:
-        """Gap at which the search may end: wider where the plan it began with is as good as it was."""
-        return max(self.target, self.instance.keep_gap if self._begins_well() else 0.0)
-
-    def _mark(self, stage: str) -> None:
-        self.marks[stage] = self.clock.seconds - sum(self.marks.values())
-        self._say(stage)
-
-    def _say(self, stage: str, note: str = "", plan: Outcome | None = None) -> None:
-        self.tell(Progress(stage, self.clock.seconds, self.bound, self.best, note, plan))
-
     def _prepare(self) -> Problem:
         compiled = network.compile_model(self.model)
         rows = Rows(self.instance, compiled)
         catalogue = Catalogue(self.instance, rows, check=self.clock.check)
-        self.counts = {"sets": float(catalogue.sets), "skus with a choice": float(len(catalogue.choosers))}
+        self.known.counts = {"sets": float(catalogue.sets), "skus with a choice": float(len(catalogue.choosers))}
         most = usage_most(catalogue)
         compiled = scaling.in_units(compiled, rows, most, len(catalogue.choosers), self.money)
         return Problem(self.instance, compiled, rows, catalogue, most / rows.unit, self.seed)
@@ -245,24 +165,24 @@ class Search:
         if len(catalogue.choosers) > SAMPLE_ABOVE:
             rent = self._sampled_rent(problem, network_bound)
         group = catalogue.groups()
-        self.generation = Generation(
-            problem, catalogue, network_bound, self.clock, lambda note: self._say("bound", note), None, group
+        self.known.generation = Generation(
+            problem, catalogue, network_bound, self.clock, lambda note: self.known.say("bound", note), None, group
         )
         if group is None:
-            self.generation.run(self._tolerance(), rent)
+            self.known.generation.run(self._tolerance(), rent)
         else:
-            self.generation.run(ROUGH, rent)
+            self.known.generation.run(ROUGH, rent)
             if len(catalogue.choosers) > EARLY_ABOVE:
                 self._dive({}, rounding.QUICK, ROUGH)
-            self.generation.refine(self._tolerance())
+            self.known.generation.refine(self._tolerance())
 
     def _tolerance(self) -> float:
-        return max(1e-10, min(0.1 * self.target, 1e-3))
+        return max(1e-10, min(0.1 * self.known.target, 1e-3))
 
     def _sampled_rent(self, problem: Problem, network_bound: NetworkBound) -> Floats | None:
         """Rents at which a sample, each SKU standing for several, is content; None where the sample does not fit."""
         sample, weight = problem.catalogue.sample(SAMPLE_SIZE)
-        scout = Generation(problem, sample, network_bound, self.clock, lambda _: self._say("sample"), weight)
+        scout = Generation(problem, sample, network_bound, self.clock, lambda _: self.known.say("sample"), weight)
         try:
             scout.run(2e-3)
         except Infeasible:
@@ -271,24 +191,20 @@ class Search:
 
     # --- plans -------------------------------------------------------------------------------------------------------
 
-    def _enough(self) -> float:
-        """Bound at which the best plan meets the asked gap."""
-        return self.best - self.target * abs(self.best) if np.isfinite(self.best) else np.inf
-
     def _goal(self, fixings: Fixings) -> rounding.Goal:
-        bound = self.bound
-        enough = bound / (1.0 - self.target) if bound > 0 else bound
-        window = (self.best - self._generated().bound) * (1.0 + 1e-9) + 1e-9  # of the rents at hand
-        return rounding.Goal(window, enough, max(0.2 * self.target, 1e-9), self.clock.left, fixings)
+        bound = self.known.bound
+        enough = bound / (1.0 - self.known.target) if bound > 0 else bound
+        window = (self.known.best - self._generated().bound) * (1.0 + 1e-9) + 1e-9  # of the rents at hand
+        return rounding.Goal(window, enough, max(0.2 * self.known.target, 1e-9), self.clock.left, fixings)
 
     def _round(self, made: Generation, efforts: tuple[rounding.Effort, ...], fixings: Fixings) -> None:
         """Restricted programs of growing size until the gap is reached."""
         for effort in efforts:
-            if self.gap <= self.target:
+            if self.known.met:
                 return
             self.clock.check()
             reduced = made.reduced_costs()
-            self._accept(rounding.round_master(made.problem, made.master, reduced, self._goal(fixings), effort))
+            self.known.accept(rounding.round_master(made.problem, made.master, reduced, self._goal(fixings), effort))
 
     def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float, depth: int = 0) -> None:
         """A plan under the openings nearest to the bound's; bound and rents are then as before, also after a stop.
@@ -298,55 +214,44 @@ class Search:
         made = self._generated()
         opened = open_values(self.instance, made.problem.compiled, made.master.values())
         whole = {(n, t): round(opened[n, t]) for n, t in made.problem.openings} | fixings
-        self.held = self.bound
-        try:
-            with made.aside(fixings), suppress(Infeasible, Contradiction):
-                if whole != fixings:
-                    made.restrict(whole)
-                    made.rerun(tolerance, made.rent, made.link_rent, np.inf)
-                for deep in sorted({0, depth}):
-                    if self.gap > self.target:
-                        self._round(settle(made, whole, tolerance, deep), efforts, whole)
-        finally:
-            self.held = None
+        with self.known.held(), made.aside(fixings), suppress(Infeasible, Contradiction):
+            if whole != fixings:
+                made.restrict(whole)
+                made.rerun(tolerance, made.rent, made.link_rent, np.inf)
+            for deep in sorted({0, depth}):
+                if not self.known.met:
+                    self._round(settle(made, whole, tolerance, deep), efforts, whole)
 
     def _begin(self, problem: Problem) -> None:
         """The placement that is given to begin with is the first plan, if it keeps every limit."""
-        wanted = self.instance.start
-        if wanted is not None:
-            columns = incumbent.wanted_columns(problem, self._generated(), wanted)
-            self.start = columns, rounding.complete(problem, columns)
-            self._accept(self.start[1])
+        if self.instance.start is not None:
+            self.start = incumbent.begin(problem, self._generated(), self.instance.start)
+            self.known.accept(self.start.plan)
 
-    def _begins_well(self) -> bool:
-        """The start keeps every limit and is within the gap up to which it is kept."""
-        whole = None if self.start is None else self.start[1]
-        return whole is not None and whole.cost - self.bound <= self.instance.keep_gap * abs(whole.cost)
+    def _wide_enough(self) -> float:
+        """Gap at which the search may end: wider where the plan it began with is as good as it was."""
+        target, wider = self.known.target, self.instance.keep_gap
+        kept = None if self.start is None else self.start.within(wider, self.known.bound)
+        return target if kept is None else max(target, wider)
 
     def _keep_start(self, problem: Problem) -> None:
         """Among the plans within the asked gap, one close to the start: it whole, or as many SKUs of it as may be."""
-        if self.start is None or self.plan is None:
+        known, start = self.known, self.start
+        if start is None or known.plan is None:
             return
-        columns, whole = self.start
-        most = self.best if self.gap > self.target else self.bound / (1.0 - min(self.target, 0.999))
-        widest = max(self.target, self.instance.keep_gap)
-        if whole is not None and whole.cost - self.bound <= widest * abs(whole.cost):
-            self.best, self.plan = whole.cost, whole
-        elif columns is not None and self.bound > 0:
+        plan = start.within(max(known.target, self.instance.keep_gap), known.bound)
+        if plan is None and start.columns is not None and known.bound > 0:
+            most = max(known.best, known.bound / (1.0 - min(known.target, 0.999)) if known.met else known.best)
             plan = incumbent.with_least_change(
-                problem, self._generated(), columns, self.plan, max(most, self.best), lambda: self.clock.left > 0
+                problem, self._generated(), start.columns, known.plan, most, lambda: self.clock.left > 0
             )
-            self.best, self.plan = plan.cost, plan
+        if plan is not None:
+            known.best, known.plan = plan.cost, plan
 
     def _generated(self) -> Generation:
-        if self.generation is None:
+        if self.known.generation is None:
             raise RuntimeError("the bound comes before the plan")
-        return self.generation
-
-    def _accept(self, rounded: Rounded | None) -> None:
-        if rounded is not None and rounded.cost < self.best:
-            self.best, self.plan = rounded.cost, rounded
-            self._say("plan", plan=self.outcome("interrupted"))
+        return self.known.generation
 
     def _plunge(self, problem: Problem) -> None:
         """Plans under openings that are decided one after the other, where sets are few enough to be priced often."""
@@ -354,9 +259,9 @@ class Search:
         if generation.master.pool is None:
             return
         with generation.aside({}):
-            self.tree = Tree(generation, self._tolerance())
+            self.known.tree = Tree(generation, self._tolerance())
             for _ in range(PLUNGES):
-                fixings = self.tree.plunge(self._enough)
+                fixings = self.known.tree.plunge(self.known.enough)
                 if fixings is not None:
                     self._enumerate(problem)
                     self._round(generation, rounding.DECIDED, fixings)
@@ -364,17 +269,17 @@ class Search:
     def _branch(self, problem: Problem, visit: Callable[[Fixings], None]) -> Fixings:
         """Decide openings one by one where the bound leaves them open; returns those of the most promising leaf."""
         generation = self._generated()
-        if self.tree is None:
-            self.tree = Tree(generation, self._tolerance())
+        if self.known.tree is None:
+            self.known.tree = Tree(generation, self._tolerance())
         root = generation.bound, generation.rent, generation.link_rent
         try:
-            self.tree.grow(self._enough, visit)
+            self.known.tree.grow(self.known.enough, visit)
         except (OutOfTime, KeyboardInterrupt):
             generation.take_up({}, *root)
             raise
         finally:
-            self.counts["branches"] = float(self.tree.count)
-        fixings = self.tree.promising()
+            self.known.counts["branches"] = float(self.known.tree.count)
+        fixings = self.known.tree.promising()
         if fixings is None:
             generation.restrict({})
             raise Infeasible(self._integer_relief(problem, generation))
@@ -384,17 +289,17 @@ class Search:
         """Bring in every path that could still be part of a better plan; False where they are too many."""
         if problem.catalogue.relaxed or not self._enumerate(problem):
             return False
-        generation, plan, start = self._generated(), self.plan, None
+        generation, plan, start = self._generated(), self.known.plan, None
         if plan is not None:
             start = incumbent.wanted_columns(problem, generation, plan.stocked), plan.open
         reduced = generation.reduced_costs()
         rounded, proved = rounding.round_whole(problem, generation.master, reduced, self._goal({}), start)
-        before = self.bound
-        self._accept(rounded)
-        self.proved = max(before, min(proved, self.best))
-        if self.proved == np.inf:
+        before = self.known.bound
+        self.known.accept(rounded)
+        self.known.proved = max(before, min(proved, self.known.best))
+        if self.known.proved == np.inf:
             raise Infeasible(self._integer_relief(problem, generation))
-        return self.gap <= self.target
+        return self.known.met
 
     def _enumerate(self, problem: Problem) -> bool:
         """Bring in every path that could be part of a better plan under the rents at hand; False if too many."""

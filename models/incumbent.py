@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,25 @@ from .problem import Problem
 from .rounding import Rounded
 
 TRIES = 10  # programs solved to find how much of the start fits
+
+
+@dataclass(frozen=True)
+class Start:
+    """The placement a search begins with."""
+
+    columns: Columns | None  # of every SKU with a choice
+    plan: Rounded | None  # it as a whole; None where it does not keep every limit
+
+    def within(self, gap: float, bound: float) -> Rounded | None:
+        """The plan, if its cost is within ``gap`` (a share) of ``bound``."""
+        plan = self.plan
+        return plan if plan is not None and plan.cost - bound <= gap * abs(plan.cost) else None
+
+
+def begin(problem: Problem, generation: Generation, wanted: Bools) -> Start:
+    """Begin with the placement ``wanted`` (K,N,T), as far as it is admissible."""
+    picks = wanted_columns(problem, generation, wanted)
+    return Start(picks, rounding.complete(problem, picks))
 
 
 def wanted_columns(problem: Problem, generation: Generation, wanted: Bools) -> Columns | None:
