@@ -6,7 +6,6 @@ Only the last step touches the published plan; every other ending leaves it as i
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,8 @@ from .errors import (
     WriteFailed,
 )
 from .files import check_unchanged, check_writable, file_digest
+from .running.bundle import bundled
+from .running.copying import copied
 from .running.folder import Run, Runs
 from .running.lock import locked
 from .running.manifest import of_audit, of_case, of_plan, of_solver
@@ -62,6 +63,7 @@ class Request:
     break_lock: bool = False
     skip_if_same: bool = False
     memory_limit_mb: float | None = None
+    read_copy: bool = False  # the workbook may be saved while the run goes on
 
     @property
     def runs(self) -> Runs:
@@ -113,7 +115,7 @@ def make_plan(request: Request, progress: Callable[[Progress], None] | None = No
         if same is not None:
             return Standing(request.out, same.manifest)
         run = runs.begin(asked)
-        with recorded(run, stop), explained(request), solver_for(request, run) as solver:
+        with bundled(run), recorded(run, stop), explained(request), solver_for(request, run) as solver:
             return _planned(request, run, solver, stop, progress)
 
 
@@ -125,14 +127,44 @@ def solver_for(request: Request, run: Run) -> AbstractContextManager[ChildSolver
 def _planned(
     request: Request, run: Run, solver: ChildSolver | None, stop: Stop, progress: Callable[[Progress], None] | None
 ) -> Result:
-    from .planning import plan, stage
+    from .planning import stage
 
     tell = progress or (lambda _: None)
     tell(stage("reading"))
-    case = read_case(request.source, request.orders, request.settings, request.strict, request.previous)
+    case = _read(request, run)
     run.manifest |= of_case(case)
     try:
-        made = plan(case, progress=progress, solver=solver)
+        return _solved(request, run, case, solver, stop, tell)
+    except AuditFailed as fault:
+        if solver is None or stop.heard:
+            raise
+        seed = (case.settings.seed + 1) % 2**31
+        why = {"why": fault.message, "check": run.manifest.pop("check", None), "seed": seed, "presolve": "off"}
+        run.manifest["retries"] = [why]
+        case = replace(case, settings=case.settings.with_origin({"seed": (seed, "second try")}))
+        solver.renew()
+        return _solved(request, run, case, solver, stop, tell)
+
+
+def _read(request: Request, run: Run) -> Case:
+    """The case, from the workbook or from a copy of it."""
+    rest = request.orders, request.settings, request.strict, request.previous
+    if not request.read_copy:
+        return read_case(request.source, *rest)
+    with copied(request.source, run.path) as copy:
+        case = read_case(copy, *rest)
+    run.manifest["asked"]["input_sha256"] = case.source["sha256"]
+    return replace(case, source={**case.source, "path": str(request.source.absolute()), "read_copy": True})
+
+
+def _solved(
+    request: Request, run: Run, case: Case, solver: ChildSolver | None, stop: Stop, tell: Callable[[Progress], None]
+) -> Result:
+    """Plan a case, and publish what was found or say why not."""
+    from .planning import plan, stage
+
+    try:
+        made = plan(case, progress=tell, solver=solver)
     finally:
         run.manifest |= of_solver(solver) if solver is not None else {}
     if solver is not None:
@@ -199,32 +231,6 @@ def read_case(
     if strict and warnings:
         raise InputInvalid(f"{len(warnings)} warnings, and --strict allows none.", warnings)
     return case
-
-
-def new_workbook(path: Path, *, blank: bool = False, force: bool = False) -> None:
-    """Write the example workbook, or the blank template; one that is there already, unchanged, is left alone.
-
-    Raises UsageError when another file stands there and ``force`` is not given, or when the path cannot be meant.
-    """
-    from .example import write_example
-    from .writing.template import write_template
-
-    if path.suffix.casefold() != ".xlsx":
-        raise UsageError(f"{path}: a workbook ends in .xlsx.")
-    if not path.parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist.", "Make it, or choose another path.")
-    write = write_template if blank else write_example
-    if force or not path.exists():
-        write(path)
-    elif not _writes_the_same(write, path):
-        raise UsageError(f"{path} is there already.", "Choose another name, or pass --force to overwrite it.")
-
-
-def _writes_the_same(write: Callable[[Path], object], path: Path) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / path.name
-        write(draft)
-        return path.is_file() and draft.read_bytes() == path.read_bytes()
 
 
 def verify_plan(

@@ -300,7 +300,7 @@ def test_a_plan_that_fails_its_audit_is_rejected(
     said = capsys.readouterr()
     assert "Placement!G2" in said.err
     assert last_line(said.out)["status"] == "audit_failed"
-    assert beside(published) == {"plan.rejected.xlsx"}
+    assert beside(published) == {"plan.rejected.xlsx", "plan.bundle.zip"}
     assert untouched(published)
 
 

@@ -31,6 +31,7 @@ from .shared import (
 @click.option("--gap", metavar="G", help="Stop when the plan is proved this close to the best (setting gap).")
 @click.option("--accept-gap", metavar="G", help="Widest gap of a plan that may be published (setting accept_gap).")
 @click.option("--memory-limit", metavar="MB", type=click.FloatRange(1), help="Most memory of the solver's process.")
+@click.option("--read-copy", is_flag=True, help="Read a copy of INPUT, which may be saved while the run goes on.")
 @click.option("--skip-if-same", is_flag=True, help="Do nothing when the published plan was asked the very same.")
 @wait_option
 @click.option("--break-lock", is_flag=True, help="Take the lock from a computer that is gone.")
@@ -52,6 +53,7 @@ def plan(
     break_lock: bool,
     skip_if_same: bool,
     memory_limit: float | None,
+    read_copy: bool,
     **limits: str | None,
 ) -> int:
     """Make a plan and write it, once it is solved, audited and within the accepted gap.
@@ -69,8 +71,9 @@ def plan(
 
         given = {name: value for name, value in limits.items() if value is not None}
         request = Request(
-            workbook, out, orders, settings | given, strict, previous, wait, break_lock, skip_if_same, memory_limit
-        )
+            workbook, out, orders, settings | given, strict, previous, wait, break_lock, skip_if_same, memory_limit,
+            read_copy,
+        )  # fmt: skip
         with talk.progress() as hear:
             result = make_plan(request, hear)
         if isinstance(result, Standing):

@@ -25,7 +25,7 @@ def new(path: Path, blank: bool, force: bool) -> int:
     """
 
     def work(talk: Talk) -> dict[str, Any]:
-        from ..job import new_workbook
+        from ..writing.new_workbook import new_workbook
 
         new_workbook(path, blank=blank, force=force)
         talk.say(f"Written: {path}")

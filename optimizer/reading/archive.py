@@ -86,7 +86,19 @@ def first_bytes(path: Path, count: int = 512, tries: int = 3) -> bytes:
         except PermissionError:
             if attempt + 1 < tries:
                 time.sleep(1.0)
-    raise invalid("F-013", path, "cannot be opened: it is open elsewhere, or you may not read it", "Close it.")
+    by = _who_has_it_open(path)
+    what = f"is open in Excel{by}" if by else "cannot be opened: it is open elsewhere, or you may not read it"
+    raise invalid("F-013", path, what, "Close it.")
+
+
+def _who_has_it_open(path: Path) -> str:
+    """' by ...', from the file that Excel puts beside an open workbook: its first byte counts the letters of a name."""
+    try:
+        own = path.with_name(f"~${path.name}").read_bytes()
+    except OSError:
+        return ""
+    name = own[1 : 1 + own[0]].decode("latin-1").strip("\x00 ") if own else ""
+    return f" by {name}" if name else " by somebody"
 
 
 def file_hash(path: Path) -> str:

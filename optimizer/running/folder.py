@@ -44,6 +44,11 @@ class Runs:
         """Where replaced plans are kept."""
         return self.path / ARCHIVE
 
+    @property
+    def bundle(self) -> Path:
+        """What a failed run leaves for a report: ``plan.bundle.zip``."""
+        return self.out.with_name(f"{self.out.stem}.bundle.zip")
+
     def beside(self, kind: str) -> Path:
         """A file named after the plan: ``plan.xlsx`` -> ``plan.review.xlsx``."""
         return self.out.with_name(f"{self.out.stem}.{kind}.xlsx")

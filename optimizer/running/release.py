@@ -53,9 +53,9 @@ def commit(run: Run, draft: Path) -> None:
             raise _waits(run, fault) from fault
     with suppress(OSError):  # the plan stands; a manifest that still says pending is settled by the next run
         run.record(plan="published", published_utc=now())
-    for kind in (*STALE, WAITING):
+    for answered in (*map(run.runs.beside, (*STALE, WAITING)), run.runs.bundle):
         with suppress(OSError):
-            run.runs.beside(kind).unlink(missing_ok=True)
+            answered.unlink(missing_ok=True)
     for other in run.runs.past():
         if other.state == "pending" and other.name != run.name:
             with suppress(OSError):

@@ -24,6 +24,7 @@ class Stop:
     """Which signal stopped the run. From the moment a plan is put in its place, signals come ``too_late``."""
 
     terminated: bool = False
+    heard: bool = False  # a signal of any kind
     too_late: bool = False
 
     def error(self, message: str) -> Interrupted:
@@ -33,6 +34,7 @@ class Stop:
     def hear(self, number: int, frame: object) -> None:
         """The handler."""
         if not self.too_late:
+            self.heard = True
             self.terminated = self.terminated or number != signal.SIGINT
             raise KeyboardInterrupt
 

@@ -56,6 +56,7 @@ class ChildSolver:
         self.facts: dict[str, Any] = {}
         self.program: dict[str, Any] = {}  # figures of the network program, the solver's options
         self.best: Outcome | None = None
+        self.cautious = False  # without presolve from the first try
         self.child = Child(log, memory_limit_mb)
 
     def __enter__(self) -> Self:
@@ -64,12 +65,18 @@ class ChildSolver:
     def __exit__(self, kind: type[BaseException] | None, fault: object, trace: TracebackType | None) -> None:
         self.child.end()
 
+    def renew(self) -> None:
+        """A new process, without presolve, that knows nothing of what the first one found."""
+        self.child.end()
+        self.best, self.incumbents, self.cautious = None, [], True
+        self.child = Child(self.log, self.memory_limit_mb)
+
     def __call__(
         self, instance: Instance, *, gap: float, time_limit: float, seed: int, progress: Listener | None = None
     ) -> Outcome:
         """As :func:`models.column_generation.solve`."""
         began = time.monotonic()
-        task = Task(instance, gap, time_limit, seed, 0.0)
+        task = Task(instance, gap, time_limit, seed, 0.0, self.cautious)
         for second in (False, True):
             if second:
                 left = max(time_limit - (time.monotonic() - began), LEAST_RETRY)
