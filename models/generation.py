@@ -218,7 +218,7 @@ class Generation:
         """
         slack = self._slack()
         for step in range(SLACK_STEPS):
-            if not (slack > 1e-7 * self.scale).any():
+            if not (np.abs(slack) > 1e-7 * self.scale).any():
                 return
             if self.bound > self.problem.cost_most * (1.0 + 1e-6):
                 break
@@ -236,9 +236,9 @@ class Generation:
             raise Infeasible(relief)
 
     def _slack(self) -> Floats:
-        """(D,) slack per definition row."""
+        """(D,) slack per definition row, as `named_relief` takes it."""
         used = self.master.slack_used()[: 2 * len(self.slack_price)]
-        return used[: len(self.slack_price)] + used[len(self.slack_price) :]
+        return used[: len(self.slack_price)] - used[len(self.slack_price) :]
 
     def _converge(self, tolerance: float, enough: float = np.inf) -> None:
         """Rounds of master, pricing and links until nothing is left to add, ending on a vertex of the master."""

@@ -203,9 +203,9 @@ class IntegerProgram:
         return self.choice.take(np.flatnonzero(value > 0.5))
 
     def slack_used(self) -> Floats:
-        """(D,) slack per definition row of an elastic program."""
+        """(D,) slack per definition row of an elastic program, as `named_relief` takes it."""
         used = self.values()[self.slack : self.slack + 2 * len(self.problem.rows)]
-        return used[: len(self.problem.rows)] + used[len(self.problem.rows) :]
+        return used[: len(self.problem.rows)] - used[len(self.problem.rows) :]
 
     def bound(self) -> float:
         """Lower bound on the whole plan's cost over these columns."""

@@ -24,7 +24,8 @@ class Rents:
 class Relief:
     """One line of the smallest relief that would make an infeasible case feasible."""
 
-    limit: str  # "room", "units_per_day", "max_skus", "budget", "surge", "lane", "nodes", or a limit's name
+    limit: str  # "room", "units_per_day", "max_skus", "budget", "surge", "lane", "nodes", a limit's name, or "at
+    # least" where a constraint that was added asks for more than can be
     where: str  # e.g. "DAL chilled", "DAL", "" for the whole network
     period: str
     amount: float

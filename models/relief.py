@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,10 @@ def rents_by_name(instance: Instance, rows: Rows, rent: Floats) -> Rents:
 def named_relief(instance: Instance, rows: Rows, slack: Floats, scale: Floats) -> tuple[Relief, ...]:
     """Relief lines of slack per definition row (D,), largest share of ``scale`` first; below 1e-6 of it is noise.
 
-    Money is the solver's.
+    Slack above zero is use for which there is no room, below zero use that is asked for and cannot be. Money is the
+    solver's.
     """
-    share = slack / np.maximum(scale, 1e-9)
+    share = np.abs(slack) / np.maximum(scale, 1e-9)
     order = np.argsort(-share, kind="stable")
     lines = dict(_lines(instance, rows))
     return tuple(lines[row](float(slack[row] * rows.unit[row])) for row in order.tolist() if share[row] > 1e-6)
@@ -79,6 +81,13 @@ class _Line:
         self.instance, self.name, self.index = instance, name, index
 
     def __call__(self, amount: float) -> Relief:
+        """Above zero there is too little room for the use, below zero too little use for what a constraint asks."""
+        line = self._short(abs(amount))
+        if amount > 0 or self.name == "limit_use":
+            return line
+        return replace(line, limit="at least", where=f"{self.name} of {line.where}")
+
+    def _short(self, amount: float) -> Relief:
         if self.name == "volume":
             node, temperature, period = self.index
             return Relief("room", f"{node} {temperature}", period, amount, "m3")

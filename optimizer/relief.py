@@ -75,6 +75,8 @@ def relief_line(relief: Relief) -> str:
     'lane DAL to NE in 2027-01 is short by 7 parcels/day'
     >>> relief_line(Relief("lane", "NE frozen", "", 7.0, "units/day"))
     '7 frozen units/day of NE have no lane'
+    >>> relief_line(Relief("at least", "skus of DAL", "2027-01", 6.0, "SKUs"))
+    'skus of DAL in 2027-01 would have to be 6 SKUs more than possible'
     >>> relief_line(Relief("nodes", "P-1, P-2", "", 2.0, "SKUs without an admissible set of nodes"))
     '2 SKUs without an admissible set of nodes (P-1, P-2)'
     >>> relief_line(Relief("nodes", "", "", 0.0, "no choice of open nodes lets every SKU be stocked"))
@@ -90,6 +92,8 @@ def relief_line(relief: Relief) -> str:
     if relief.limit == "lane" and relief.unit == "units/day":
         return f"{figure} {temperature} units/day of {name} have no lane"
     when = f" in {relief.period}" if relief.period else ""
+    if relief.limit == "at least":
+        return f"{relief.where}{when} would have to be {amount} more than possible"
     if relief.limit == "room":
         return f"{temperature} space at {name}{when} is short by {amount}"
     if relief.limit == "lane":

@@ -178,6 +178,14 @@ def test_an_analysts_impossible_constraint_is_named(case: optimizer.Case) -> Non
         planner.solve()
 
 
+def test_too_much_asked_for_is_told_as_that(case: optimizer.Case) -> None:
+    """Of the 4 SKUs that sell 10 cannot stand at a node: 6 more are asked for than possible, no slots are short."""
+    planner = optimizer.Planner(case)
+    planner.model.many = pyo.Constraint(expr=planner.model.skus["MAIN", "2027-01"] >= 10)
+    with pytest.raises(errors.InfeasibleCase, match="skus of MAIN in 2027-01 would have to be 6 SKUs more"):
+        planner.solve()
+
+
 def test_an_unknown_key_of_stocked_is_named(case: optimizer.Case) -> None:
     """A period that the plan does not have is told by its name, not by a position."""
     planner = optimizer.Planner(case)
