@@ -119,6 +119,19 @@ def test_goods_go_where_they_are_sold_within_the_plan() -> None:
     assert _moves(plan, "S1", "clear") == [["HUB", "", 138]]
 
 
+def test_goods_that_wait_for_a_later_month_serve_who_needs_them_now() -> None:
+    """CENTRAL has 30 S1 and stocks it in February only; HUB has none. The 28 that HUB lacks come from CENTRAL, not from
+    the supplier; CENTRAL buys what its 2 then lack of its level, 35, in packs of 5, for 1 February."""
+    stocked = _at_both()
+    stocked[:, 0, 0] = [False, True]
+    demand = [{"sku": sku, "region": "EAST", "mean_per_day": 2, "sd_per_day": 0} for sku in ("S1", "S2")]
+    plan = _plan(stocked, demand=demand, stock=_stock(("S1", "CENTRAL", 30, None)))
+    goods = plan.actions[plan.actions["sku"] == "S1"]
+    lines = [["transfer", "CENTRAL", "HUB", 28], ["purchase", "ACME", "CENTRAL", 35]]
+    assert goods[["action", "from", "to", "quantity"]].to_numpy().tolist() == lines
+    assert goods["arrives"].tolist() == [pd.Timestamp("2027-01-03"), pd.Timestamp("2027-02-01")]
+
+
 def test_a_node_that_is_left_orders_no_more_than_it_sells_until_then() -> None:
     """POP sells 62 S1 in January, its last month. Looked at every 40 days, its reorder point is above that; it orders
     what lifts it to 62, in packs of 5, and nothing when it has that."""

@@ -22,6 +22,7 @@ from .lots import Lots, lots
 from .moves import Moves, moves, sinks
 from .needs import BEFORE, BESIDES, NOW, Needs, days_until_open, leaves, needs
 from .stock import later, stocked_source, suppliers
+from .waiting import replaced, unfilled, waiting
 
 KINDS = ("open", "close", "transfer", "purchase", "postpone", "clear")
 APPROVED_AS = {
@@ -117,10 +118,15 @@ def _goods(basis: PlanBasis) -> list[Action]:
     book = Ledger(np.maximum(basis.instance.on_hand, 0.0).copy(), np.zeros(shape), np.zeros(shape))
     missing = {NOW: need.now.copy(), BEFORE: need.before.copy(), BESIDES: np.zeros(shape)}
     _transfers(basis, book, need, moved, missing)
+    later_only = waiting(basis, need, moved)
+    lent = moves(basis, later_only, sinks(basis, unfilled(need, moved, missing)))
+    _transfers(basis, book, need, lent, missing)
+    missing[BEFORE] = replaced(need, later_only, lent, missing[BEFORE])
     orders = _replenish(basis, book, need, missing)
     _purchases(basis, book, orders)
     _clear(basis, book, spare, moved)
-    book.lines += [Action(*line) for line in leftovers(basis, book.arriving, book.leaving, moved)]
+    _clear(basis, book, later_only, lent)
+    book.lines += [Action(*line) for line in leftovers(basis, book.arriving, book.leaving, moved, lent)]
     return book.lines
 
 
@@ -139,11 +145,17 @@ def _transfers(basis: PlanBasis, book: Ledger, need: Needs, moved: Moves, missin
 
 def _why(basis: PlanBasis, k: int, origin: int, target: int, kind: int) -> str:
     here, there = basis.instance.nodes[origin], basis.instance.nodes[target]
-    stays = basis.stocked[k, origin, 0]
-    why = f"to spare at {here}" if stays else f"no longer stocked at {here}"
+    why = f"to spare at {here}" if basis.stocked[k, origin, 0] else _not_stocked(basis, k, origin)
     ends = {NOW: f"below its reorder point at {there}", BEFORE: f"in place before {there} begins with it",
             BESIDES: f"sold before it expires, or used, at {there}"}  # fmt: skip
     return f"{why}, {ends[kind]}"
+
+
+def _not_stocked(basis: PlanBasis, k: int, n: int) -> str:
+    name, held = basis.instance.nodes[n], basis.stocked[k, n]
+    if held.any():
+        return f"not stocked at {name} before {basis.instance.periods[int(np.argmax(held))]}"
+    return f"no longer stocked at {name}"
 
 
 def _transfer(
@@ -232,11 +244,7 @@ def _clear(basis: PlanBasis, book: Ledger, spare: Lots, moved: Moves) -> None:
         book.leaving[k, n] += units
         stays, days = bool(basis.stocked[k, n, 0]), float(spare.days[at])
         day = basis.start + timedelta(days=int(max(days, 0.0))) if np.isfinite(days) else basis.start
-        why = (
-            f"not sold at {instance.nodes[n]} before it expires"
-            if stays
-            else f"no longer stocked at {instance.nodes[n]}"
-        )
+        why = f"not sold at {instance.nodes[n]} before it expires" if stays else _not_stocked(basis, k, n)
         time = "before it expires" if np.isfinite(days) else "within the plan"
         said = f"{why}, and no other node sells it {time}: sell off, or find it room"
         value = units * float(instance.unit_cost[k])

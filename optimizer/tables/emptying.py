@@ -17,7 +17,7 @@ from .needs import BESIDES, leaves
 from .stock import later, sold, sold_in_a_row
 
 
-def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, moved: Moves) -> Iterator[tuple[Any, ...]]:
+def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, *moved: Moves) -> Iterator[tuple[Any, ...]]:
     """The fields of an Action for every transfer out of a node that is left, and for what no node can take.
 
     Expected then: on hand, on order and ``arriving``, less ``leaving`` (K,N), less what is sold until the last day.
@@ -32,9 +32,10 @@ def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, moved: Moves)
     lying = np.where(left, np.floor(expected + TOLERANCE), 0.0)
     k, n = np.nonzero(lying >= 1)
     there = Lots(k, n, np.full(len(k), np.inf), lying[k, n], lying[k, n])
-    away = ~feeds(basis, moved.sku, moved.origin, moved.target)
     room = _room(basis, expected)
-    room[moved.sku[away], moved.origin[away]] = 0.0
+    for each in moved:
+        away = ~feeds(basis, each.sku, each.origin, each.target)
+        room[each.sku[away], each.origin[away]] = 0.0
     found = moves(basis, there, _takers(basis, room, expected))
     for at in range(len(found.sku)):
         sku, origin, target = int(found.sku[at]), int(found.origin[at]), int(found.target[at])

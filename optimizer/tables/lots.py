@@ -41,7 +41,7 @@ def lots(basis: PlanBasis, needed: Bools) -> Lots:
     What a node cannot sell before it expires, or before the plan leaves the node, is to spare, and whatever lies above
     its level, as far as it can be moved before it expires; where the SKU is needed (K,N), nothing is.
     """
-    sku, node, days, units = _batches(basis)
+    sku, node, days, units = batches(basis)
     flow = np.where(basis.stocked[:, :, 0], basis.evaluation.flow[:, :, 0], 0.0)
     waits = ~basis.stocked[:, :, 0] & basis.stocked.any(axis=2)
     left, last = leaves(basis)
@@ -55,7 +55,7 @@ def lots(basis: PlanBasis, needed: Bools) -> Lots:
     return Lots(sku[some], node[some], days[some], spare[some], np.minimum(np.floor(doomed + TOLERANCE), spare)[some])
 
 
-def _batches(basis: PlanBasis) -> tuple[Ints, Ints, Floats, Floats]:
+def batches(basis: PlanBasis) -> tuple[Ints, Ints, Floats, Floats]:
     """SKU, node, days until expiry and units of all batches, by SKU, node and date; on hand beyond the Stock sheet's
     batches (there is none unless somebody built the plan by hand) keeps."""
     case, instance = basis.case, basis.instance

@@ -24,6 +24,7 @@ class Needs:
     begins: Ints  # first period in which the node stocks the SKU, 0 where never
     opens: Floats  # days from the start until then, and in any case until the node opens
     position: Floats  # on hand + on order today
+    lacks: Floats  # units to its level of that period less the position, -inf where no order for it is pressing yet
 
 
 def needs(basis: PlanBasis) -> Needs:
@@ -38,13 +39,15 @@ def needs(basis: PlanBasis) -> Needs:
     late = np.where(begins > 0, opens - _slowest(basis, begins), np.inf) <= instance.days[0]
     k, n = np.indices(begins.shape)
     level = (basis.evaluation.reorder_point + basis.evaluation.order_quantity)[k, n, begins]
+    lacks = np.where(late & (begins > 0), level - position, -np.inf)
     return Needs(
         now=np.where(pressing, gap, 0.0),
-        before=np.where(late & (begins > 0), np.maximum(level - position, 0.0), 0.0),
+        before=np.maximum(lacks, 0.0),
         besides=np.where(stocked[:, :, 0], np.floor(useful + TOLERANCE), 0.0),
         begins=begins,
         opens=opens,
         position=position,
+        lacks=lacks,
     )
 
 
