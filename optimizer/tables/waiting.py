@@ -12,16 +12,18 @@ from .basis import PlanBasis
 from .lots import Lots, batches
 from .moves import Moves
 from .needs import BEFORE, NOW, Needs
+from .stock import stocked_source
 
 
 def waiting(basis: PlanBasis, need: Needs, moved: Moves) -> Lots:
-    """The batches at nodes that stock their SKU later but not now, and that nothing has ``moved`` to.
+    """The batches at nodes that will buy their SKU later but do not stock it now, and that nothing has ``moved`` to.
 
     A batch that expires before its node begins is doomed; others may go if an order of today comes in time to replace
-    them.
+    them. A node that another feeds then keeps what it has: that would be brought back.
     """
     sku, node, days, units = batches(basis)
     waits = ~basis.stocked[:, :, 0] & basis.stocked.any(axis=2)
+    waits &= stocked_source(basis, need.begins) < 0
     waits[moved.sku, moved.target] = False
     doomed = days <= need.opens[sku, node]
     replaced = basis.evaluation.lead_time[sku, node, need.begins[sku, node]] <= need.opens[sku, node]
