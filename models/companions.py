@@ -135,8 +135,9 @@ def shipped(goods: Baskets, held: Bools) -> Shipping:
     node, parcels = _cover(goods, able)
     used = np.flatnonzero(node >= 0)
     owner, at = goods.owner[used], node[used]
-    new = np.unique(owner * held.shape[1] + at)
-    of, from_node = new // held.shape[1], new % held.shape[1]
+    sent = np.zeros((goods.count, held.shape[1]), dtype=bool)
+    sent[owner, at] = True
+    of, from_node = np.nonzero(sent)
     cost = summed(of, goods.parcel[of, from_node], goods.count)
     cost += summed(owner, goods.weight[used] * goods.kilogram[owner, at], goods.count)
     own = np.where(able, goods.place, held.shape[1]).min(axis=1)[used]
@@ -150,7 +151,8 @@ def _cover(goods: Baskets, able: Bools) -> tuple[Ints, Ints]:
     able = able & (goods.rank < FAR)[goods.owner]
     line = np.flatnonzero(able.any(axis=1))
     while line.size:
-        owners, first = np.unique(goods.owner[line], return_index=True)
+        first = np.flatnonzero(np.diff(goods.owner[line], prepend=-1))
+        owners = goods.owner[line[first]]
         count = np.add.reduceat(able[line].astype(np.int64), first, axis=0)
         best = np.argmax(count * (2 * FAR) - goods.rank[owners], axis=1)
         chosen = np.repeat(best, np.diff(np.append(first, len(line))))

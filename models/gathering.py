@@ -179,8 +179,9 @@ class _Polish:
         found = now
         for part in PARTS:
             some = order[: max(1, int(np.ceil(part * len(order))))]
-            some = self._affordable(some, gain, dearer, now)
             fits = self._fitting(takes, holds, some)
+            if dearer[fits].sum() > self.most_cost - now.exact.total:
+                fits = self._fitting(takes, holds, self._affordable(some, gain, dearer, now))
             after = self.standing(np.where(fits[:, None, None], wanted, now.stocked))
             if after.total < found.total and after.exact.total <= self.most_cost and self._kept(now, after):
                 found = after
@@ -202,16 +203,21 @@ class _Polish:
             for companions, periods in meets:
                 cost[periods] += companions.extra(skus, family.sets, periods)
             raised = replace(batch, cost=cost)
-            best = cheapest_paths(self.instance, raised, self.prices)
+            path = cheapest_paths(self.instance, raised, self.prices).path
             present = _places(family.sets, now.stocked[skus])
-            column = np.arange(len(skus))
-            for t in range(len(cost)):
-                value = priced(self.instance, raised, self.prices, t)
-                was, will = value[present[:, t], column], value[best.path[:, t], column]
-                gain[skus] += np.where(np.isfinite(will), was - will, -np.inf)
-            stocked[skus] = np.swapaxes(family.sets[best.path], 1, 2)
-        moves = np.asarray((stocked != now.stocked).any(axis=(1, 2)))
-        return stocked, np.where(moves & np.isfinite(gain), gain, 0.0)
+            moves = np.flatnonzero((path != present).any(axis=1))
+            gain[skus[moves]] = self._gain(_some(raised, moves), present[moves], path[moves])
+            stocked[skus] = np.swapaxes(family.sets[path], 1, 2)
+        return stocked, np.where(np.isfinite(gain), gain, 0.0)
+
+    def _gain(self, batch: Batch, was: Ints, will: Ints) -> Floats:
+        """(B,) how much less the sets ``will`` (B,T) cost than ``was``, rents included; -inf where they cannot be."""
+        gain, column = np.zeros(len(batch.skus)), np.arange(len(batch.skus))
+        for t in range(len(batch.cost)):
+            value = priced(self.instance, batch, self.prices, t)
+            after = value[will[:, t], column]
+            gain += np.where(np.isfinite(after), value[was[:, t], column] - after, -np.inf)
+        return gain
 
     def _affordable(self, some: Ints, gain: Floats, dearer: Floats, now: Standing) -> Ints:
         """Of some moves those that gain most for what they add to the plan's own cost, as far as it may rise."""
@@ -344,6 +350,12 @@ def _alike(now: Standing) -> list[Ints]:
     """Periods with the same placement, together."""
     news = [t == 0 or ship is not now.shipping[t - 1] for t, ship in enumerate(now.shipping)]
     return np.split(np.arange(len(news)), np.flatnonzero(news)[1:])
+
+
+def _some(batch: Batch, at: Ints) -> Batch:
+    """The SKUs of a batch at some places."""
+    parts = {name: getattr(batch, name)[:, :, at] for name in ("cost", "flow", "average", "peak")}
+    return replace(batch, skus=batch.skus[at], **parts)
 
 
 def _places(sets: Bools, stocked: Bools) -> Ints:
