@@ -27,6 +27,7 @@ class Check:
     hits: Callable[[Case, Places], Iterable[Hit]]
     expectation: str
     remedy: str = ""
+    together: bool = False  # one finding for all hits
 
 
 CHECKS: tuple[Check, ...] = (
@@ -72,7 +73,7 @@ CHECKS: tuple[Check, ...] = (
         "{detail}", "Blank the cell, or choose another measure."),
     Check("B-015", "error", "a row names a period", check_limits.no_periods, "{detail}", "Correct the period."),
     Check("B-024", "warning", "a row names no period after the plan", check_limits.later_periods,
-        "{detail}: left out", "Plan more periods, or correct it."),
+        "{detail}: left out", "Plan more periods, or correct it.", together=True),
     Check("B-024", "note", "a row names no period before the plan", check_limits.past_periods,
         "{detail}: left out", ""),
     Check("B-009", "note", "not used: SKUs", check_rows.unsold_skus, "not used: no orders and no row in Demand", ""),
@@ -94,12 +95,13 @@ def _findings(check: Check, hits: list[Hit]) -> list[Finding]:
     if not hits:
         return []
     shown = hits[:EACH] if check.severity == "error" or len(hits) <= EACH else []
-    if check.severity == "note":
+    if check.severity == "note" or check.together:
         shown = []
     out = [_finding(check, hit, "") for hit in shown]
     rest = hits[len(shown) :]
     if rest:
-        names = ", ".join(hit.value for hit in rest[:5]) + (" ..." if len(rest) > 5 else "")
+        values = list(dict.fromkeys(hit.value for hit in rest))
+        names = ", ".join(values[:5]) + (" ..." if len(values) > 5 else "")
         out.append(_finding(check, rest[0], f" ({len(rest):,}: {names})" if len(rest) > 1 else ""))
     return out
 

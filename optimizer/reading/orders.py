@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Mask = NDArray[np.bool_]
-GIANT = 1000.0  # times the median line of a SKU
 NO_SALE = ("cancel", "return", "refund", "void", "reject")  # a status that begins so is no demand
 
 
@@ -42,9 +41,7 @@ def settle(
     kept = _taken(replace(lines, names=names), good)
     kept = _without_returns(kept, settings, report)
     settings = with_start(kept, settings)
-    kept = _before_start(kept, settings, report)
-    _tell_giants(kept, settings, report)
-    return kept, settings
+    return _before_start(kept, settings, report), settings
 
 
 def _resolved(lines: Lines, column: str, known: Known, report: Report) -> NDArray[np.int32]:
@@ -222,38 +219,6 @@ def _before_start(lines: Lines, settings: Settings, report: Report) -> Lines:
     place = f"{lines.label}!{lines.letters.get('date', '')}{lines.rows[first]}"
     report.add(fault, place, lines.day[first])
     return _taken(lines, ~late)
-
-
-def _tell_giants(lines: Lines, settings: Settings, report: Report) -> None:
-    """Lines that hold more than all others of their SKU together, and GIANT times its median line (D-027)."""
-    column = lines.letters.get("quantity", "")
-    for line in giants(lines.names["sku"].codes, lines.quantity).tolist():
-        cell = f"!{column}{lines.rows[line]}"
-        place = f"{lines.label}{cell}"
-        if {place, f"Orders{cell}"} & set(settings.accepted_outliers):
-            continue
-        own = lines.quantity[lines.names["sku"].codes == lines.names["sku"].codes[line]]
-        rest = float(own.sum() - lines.quantity[line])
-        name = lines.names["sku"].names[lines.names["sku"].codes[line]]
-        said = f"a usual line of {name} is {np.median(own):g}, all its other sales are {rest:,.10g}: wrong quantity?"
-        remedy = "If it is right, list the cell in the setting accepted_outliers."
-        report.add(Fault("D-027", said, remedy, "warning"), place, f"{lines.quantity[line]:.10g}")
-
-
-def giants(sku: NDArray[np.int32], quantity: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Positions of lines with more units than all others of their SKU together and GIANT times its median line.
-
-    >>> giants(np.array([0, 1, 0, 0]), np.array([1.0, 9e6, 5000.0, 2.0])).tolist()
-    [2]
-    """
-    if not len(sku):
-        return np.zeros(0, dtype=np.int64)
-    count = int(sku.max()) + 1
-    total, least = np.bincount(sku, quantity, count), np.full(count, np.inf)
-    np.minimum.at(least, sku, quantity)
-    maybe = np.flatnonzero((quantity > total[sku] - quantity) & (quantity >= GIANT * least[sku]))
-    huge = [line for line in maybe.tolist() if quantity[line] >= GIANT * np.median(quantity[sku == sku[line]])]
-    return np.array(huge, dtype=np.int64)
 
 
 def orders_frame(lines: Lines) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from .report import Fault, Report
 from .settings_sheet import read_settings
 from .sheets import SHEETS, columns
 from .typed import Typed, typed
+from .unusual import tell_unusual
 from .workbook import Table, Workbook, missing_sheet
 
 PathLike = str | os.PathLike[str]
@@ -96,6 +97,7 @@ def _case(sheets: Mapping[str, Typed], lines: Lines, settings: Settings, lost: S
     for table in sheets.values():
         check_references(table, known, report)
     settled, settings = settle(lines, known, sheets["Regions"], settings, report)
+    tell_unusual(settled, settings, report)
     if settings.start is None and not report.failed:
         report.add(Fault("T-010", "the plan has no start: there are no orders to follow", "Set start."), "Settings")
     frames = tables(sheets, settings, report)
