@@ -22,6 +22,13 @@ THINGS = {
     "units": "the units allowed at {where}",
 }  # kind of limit -> what is short
 
+COLUMNS = {
+    "units_per_day": "Nodes: units_per_day of {where}",
+    "max_skus": "Nodes: max_skus of {where}",
+    "surge": "Nodes: surge_m3 of {where}",
+    "budget": "Settings: budget",
+}  # kind of limit -> where it stands in the workbook
+
 
 def told(relief: Sequence[Relief], currency: str) -> tuple[Relief, ...]:
     """The lines as a planner reads them: money in the case's currency, and one line per period for the budget.
@@ -42,10 +49,48 @@ def told(relief: Sequence[Relief], currency: str) -> tuple[Relief, ...]:
 
 
 def relief_text(relief: Sequence[Relief]) -> str:
-    """The largest lines one after the other, and how many more there are."""
-    rest = len(relief) - SHOWN
-    lines = "; ".join(relief_line(line) for line in relief[:SHOWN])
-    return f"{lines}; and {rest:,} more." if rest > 0 else f"{lines}."
+    """The largest things that are short, each with its worst period, and how many more there are.
+
+    >>> from models.outcome import Relief
+    >>> room = [Relief("room", "DAL chilled", label, amount, "m3") for label, amount in (("2027-01", 2), ("2027-02", 3.2))]
+    >>> print(relief_text([*room, Relief("budget", "", "2027-01", 80.0, "USD")]))  # doctest: +NORMALIZE_WHITESPACE
+    chilled space at DAL in 2027-02 is short by 3.2 m3 (the most of 2 periods);
+    the budget in 2027-01 is short by 80 USD.
+    """
+    things: dict[tuple[str, str], list[Relief]] = {}
+    for line in relief:
+        things.setdefault((line.limit, line.where), []).append(line)
+    lines = [_worst(of) for of in things.values()]
+    rest = len(lines) - SHOWN
+    text = "; ".join(lines[:SHOWN])
+    return f"{text}; and {rest:,} more." if rest > 0 else f"{text}."
+
+
+def _worst(lines: Sequence[Relief]) -> str:
+    line = relief_line(max(lines, key=lambda one: one.amount))
+    return f"{line} (the most of {len(lines)} periods)" if len(lines) > 1 else line
+
+
+def where_to_change(relief: Relief) -> str:
+    """Sheet, column and row that give more; '' where several together are short.
+
+    >>> from models.outcome import Relief
+    >>> where_to_change(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
+    'Nodes: chilled_m3 of DAL'
+    >>> where_to_change(Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
+    'Limits: Cap A'
+    """
+    name, _, temperature = relief.where.rpartition(" ")
+    if relief.limit == "room":
+        return f"Nodes: {temperature}_m3 of {name}"
+    if relief.limit == "lane":
+        column = "temperatures" if relief.unit == "units/day" else "parcels_per_day"
+        return f"Lanes: {column} of {relief.where}"
+    if relief.limit in COLUMNS:
+        return COLUMNS[relief.limit].format(where=relief.where)
+    if relief.limit in ("nodes", "at least", *THINGS):
+        return ""
+    return f"Limits: {relief.limit}"
 
 
 def enough(amount: float) -> str:

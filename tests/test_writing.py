@@ -346,13 +346,15 @@ def test_targets_that_cannot_be_meant_are_refused(plan: Plan, tmp_path: Path) ->
 
 
 def test_the_smallest_relief_of_an_infeasible_case_is_a_workbook(tmp_path: Path) -> None:
-    """One sheet, Diagnosis, one line per relief."""
+    """One sheet, Diagnosis, one line per relief, with where to give more and in words."""
     relief = (Relief("room", "DAL chilled", "2027-01", 3.2, "m3"), Relief("budget", "", "2027-02", 500.0, "money"))
     path = write_diagnosis(InfeasibleCase("", relief), tmp_path / "plan.diagnosis.xlsx")
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == ["Diagnosis"]
-    assert [cell.value for cell in book["Diagnosis"][2]] == ["room", "DAL chilled", "2027-01", 3.2, "m3"]
-    assert [cell.value for cell in book["Diagnosis"][3]] == ["budget", None, "2027-02", 500.0, "money"]
+    room, budget = ([cell.value for cell in row] for row in book["Diagnosis"].iter_rows(min_row=2))
+    assert room[:5] == ["room", "DAL chilled", "2027-01", 3.2, "m3"]
+    assert room[5:] == ["Nodes: chilled_m3 of DAL", "chilled space at DAL in 2027-01 is short by 3.2 m3"]
+    assert budget[:6] == ["budget", None, "2027-02", 500.0, "money", "Settings: budget"]
 
 
 def test_no_findings_make_an_empty_sheet_with_its_header(tmp_path: Path) -> None:

@@ -207,6 +207,8 @@ DIAGNOSIS = _columns(
     ("period", "text", "period", 12.0),
     ("amount", "rate", "smallest relief that makes the case feasible", 14.0),
     ("unit", "text", "unit of the amount", 12.0),
+    ("change", "text", "where it stands in the input: sheet, column, row", 32.0),
+    ("in_words", "text", "what is short, in words", 64.0),
 )
 
 SHEETS: Mapping[str, tuple[PlanColumn, ...]] = {

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import Finding, worst_first
+from ..relief import relief_line, where_to_change
 from .approvals import on_run
 from .basis import PlanBasis
 from .columns import DIAGNOSIS, FINDINGS, RUN, frame
@@ -35,7 +36,12 @@ def findings(found: Iterable[Finding]) -> pd.DataFrame:
 def diagnosis(relief: Iterable[Any]) -> pd.DataFrame:
     """The Diagnosis sheet of an infeasible case: `models.outcome.Relief` lines in the order given, largest first."""
     lines = tuple(relief)
-    return frame(DIAGNOSIS, {column.name: [getattr(line, column.name) for line in lines] for column in DIAGNOSIS})
+    told: dict[str, list[Any]] = {
+        name: [getattr(line, name) for line in lines] for name in ("limit", "where", "period", "amount", "unit")
+    }
+    told["change"] = [where_to_change(line) for line in lines]
+    told["in_words"] = [relief_line(line) for line in lines]
+    return frame(DIAGNOSIS, told)
 
 
 def run(basis: PlanBasis) -> pd.DataFrame:
