@@ -52,7 +52,8 @@ def relief_text(relief: Sequence[Relief]) -> str:
     """The largest things that are short, each with its worst period, and how many more there are.
 
     >>> from models.outcome import Relief
-    >>> room = [Relief("room", "DAL chilled", label, amount, "m3") for label, amount in (("2027-01", 2), ("2027-02", 3.2))]
+    >>> short = (("2027-01", 2.0), ("2027-02", 3.2))
+    >>> room = [Relief("room", "DAL chilled", label, amount, "m3") for label, amount in short]
     >>> print(relief_text([*room, Relief("budget", "", "2027-01", 80.0, "USD")]))  # doctest: +NORMALIZE_WHITESPACE
     chilled space at DAL in 2027-02 is short by 3.2 m3 (the most of 2 periods);
     the budget in 2027-01 is short by 80 USD.
