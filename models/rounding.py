@@ -39,10 +39,10 @@ class Rounded:
     surge: Floats  # (N,3,T) m3
 
 
-def complete(problem: Problem, picks: Columns | None, seconds: float = 60.0) -> Rounded | None:
+def complete(problem: Problem, picks: Columns | None) -> Rounded | None:
     """The cheapest openings and surge for given picks; None if the limits cannot be kept with them."""
     program = IntegerProgram(problem, picks, None)
-    program.solve(seconds, 1e-9, checks=COMPLETION)
+    program.solve(np.inf, 1e-9, checks=COMPLETION)
     if not program.found:
         return None
     instance, values = problem.instance, program.values()

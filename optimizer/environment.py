@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+WIDE = "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL"
 LIBRARIES = ("highspy", "pyomo", "numpy", "scipy", "pandas", "openpyxl", "xlsxwriter")
 
 
@@ -41,6 +43,13 @@ def git_commit() -> str | None:
 def _git(root: Path, *words: str) -> str:
     done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10.0)
     return done.stdout.strip()
+
+
+def narrow_arithmetic() -> None:
+    """Let numpy, where it is not loaded yet, compute with what nearly every PC processor has (AVX2): wider instructions
+    round the last digit otherwise."""
+    if "numpy" not in sys.modules and platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", WIDE)
 
 
 def peak_memory_mb() -> float:

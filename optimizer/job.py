@@ -19,6 +19,7 @@ from .errors import (
     InfeasibleCase,
     InputInvalid,
     NodewiseError,
+    NoPlanInTime,
     UsageError,
     WriteFailed,
 )
@@ -27,7 +28,7 @@ from .running.bundle import bundled
 from .running.copying import copied
 from .running.folder import Run, Runs
 from .running.lock import locked
-from .running.manifest import of_audit, of_case, of_plan, of_solver
+from .running.manifest import of_audit, of_case, of_plan, of_solver, reproducible
 from .running.recording import recorded
 from .running.release import publish_waiting, release
 from .running.signals import Stop, Terminated, stoppable
@@ -170,6 +171,9 @@ def _solved(
     if solver is not None:
         peak = max(made.facts["peak_memory_mb"], solver.facts.get("peak_memory_mb", 0.0))
         made = replace(made, facts={**made.facts, "peak_memory_mb": peak})
+        if solver.troubles:  # when it failed is chance
+            counts = {**made.outcome.counts, "reproducible": 0.0}
+            made = replace(made, outcome=replace(made.outcome, counts=counts))
     run.manifest |= of_plan(made)
     tell(stage("writing"))
     return _publish(request, run, made, stop)
@@ -279,6 +283,9 @@ def judge(made: Plan, stop: Stop) -> tuple[str, NodewiseError | None]:
     if made.status == "interrupted":
         known = f"stopped with a plan. {gap_words(made.gap)}."
         return "interim", stop.error(known)
+    if made.case.settings.deterministic == "yes" and not reproducible(made):
+        message = f"the search did not come to its own end ({made.stop_reason}), so another run may find another plan."
+        return "interim", NoPlanInTime(message, "Raise --time-limit, or do without --deterministic.")
     accepted = made.case.settings.accept_gap
     if not made.searched_gap <= accepted:
         message = f"the gap is wider than the accepted {accepted:.2%}. {gap_words(made.searched_gap)}."

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import AuditFailed, Finding, InfeasibleCase, Interrupted, NoPlanInTime, SolverFailure, UsageError
@@ -134,12 +135,13 @@ class Planner:
         evaluation = self._evaluated(outcome)
         if self._model is not None:
             return outcome, evaluation, {}
-        left = self.case.settings.time_limit - (time.perf_counter() - began)
+        settings = self.case.settings
+        left = inf if settings.deterministic == "yes" else settings.time_limit - (time.perf_counter() - began)
         polished, split = kept_together(self.case, self.instance, outcome, evaluation.total, left)
         if polished is outcome:
             return outcome, evaluation, split
         exact = self._evaluated(polished)
-        check_changed(self.instance, (outcome, evaluation), (polished, exact), self.case.settings.split_gap)
+        check_changed(self.instance, (outcome, evaluation), (polished, exact), settings.split_gap)
         return polished, exact, split
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:

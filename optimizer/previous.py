@@ -188,7 +188,11 @@ def made_from(previous: Previous, case: Case) -> bool:
     files = ("sha256", "orders_sha256")
     if any((previous.run.get(f"input_{name}") or None) != case.source.get(name) for name in files):
         return False
-    names = [entry.name for entry in fields(case.settings) if entry.name not in ("origins", "seed", "time_limit")]
+    names = [
+        entry.name
+        for entry in fields(case.settings)
+        if entry.name not in ("origins", "seed", "time_limit", "deterministic")
+    ]
     return all(_alike(previous.settings.get(name), plain(getattr(case.settings, name))) for name in names)
 
 
@@ -230,4 +234,5 @@ def named_in(plan: Path) -> Path | None:
     path, digest = (
         run[name].value if name in run else None for name in ("input_previous_path", "input_previous_sha256")
     )
-    return Path(str(path)) if path and file_digest(Path(str(path))) == digest else None
+    place = plan.parent / str(path)  # the name alone is of a file beside the plan
+    return place if path and file_digest(place) == digest else None

@@ -144,6 +144,10 @@ class Settings:
     gap: float = _setting("number", 0.001, "stop when the plan is proved this close to the best", low=0, high=1)
     accept_gap: float = _setting("number", 0.01, "widest gap of a plan that may be published", low=0, high=1)
     time_limit: float = _setting("number", 600.0, "longest search", "seconds", low=0, low_open=True)
+    deterministic: str = _setting(
+        "choice", "no", "yes: no clock has a say in the plan (only as an option)",
+        choices=("no", "yes"),
+    )  # fmt: skip
     seed: int = _setting("whole", 0, "seed of the random numbers", low=0, high=2**31 - 1)
     returns: str = _setting(
         "choice",
@@ -196,6 +200,7 @@ RECORDS: dict[str, SettingRecord] = {
 }
 
 
+ONLY_OPTIONS = ("max_unpacked_mb", "deterministic")  # needed before a workbook is opened: no sheet can give them
 READING = ("start", "period", "returns", "max_qty", "max_unpacked_mb", "accepted_outliers")
 
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 OVERRIDDEN = "--set"
 CENT = 0.01
-UNCHECKED = ("seed", "time_limit", "max_unpacked_mb")  # say how a run was done, not what the plan promises
+UNCHECKED = (
+    "seed",
+    "time_limit",
+    "deterministic",
+    "max_unpacked_mb",
+)  # say how a run was done, not what the plan promises
 
 
 def effective_settings(lines: Mapping[str, Line]) -> dict[str, Any]:

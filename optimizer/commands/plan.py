@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..console import Talk, counted
+from ..environment import narrow_arithmetic
 from .shared import (
     INPUT,
     json_option,
@@ -30,6 +31,7 @@ from .shared import (
 @click.option("--time-limit", metavar="S", help="Longest search, in seconds (setting time_limit).")
 @click.option("--gap", metavar="G", help="Stop when the plan is proved this close to the best (setting gap).")
 @click.option("--accept-gap", metavar="G", help="Widest gap of a plan that may be published (setting accept_gap).")
+@click.option("--deterministic", is_flag=True, help="Let no clock have a say in the plan (setting deterministic).")
 @click.option("--memory-limit", metavar="MB", type=click.FloatRange(1), help="Most memory of the solver's process.")
 @click.option("--read-copy", is_flag=True, help="Read a copy of INPUT, which may be saved while the run goes on.")
 @click.option("--skip-if-same", is_flag=True, help="Do nothing when the published plan was asked the very same.")
@@ -54,6 +56,7 @@ def plan(
     skip_if_same: bool,
     memory_limit: float | None,
     read_copy: bool,
+    deterministic: bool,
     **limits: str | None,
 ) -> int:
     """Make a plan and write it, once it is solved, audited and within the accepted gap.
@@ -66,12 +69,15 @@ def plan(
     """
 
     def work(talk: Talk) -> dict[str, Any]:
+        chosen = settings | {name: value for name, value in limits.items() if value is not None}
+        chosen |= {"deterministic": "yes"} if deterministic else {}
+        if chosen.get("deterministic") == "yes":
+            narrow_arithmetic()  # before numpy is loaded
         from ..answers import planned, standing
         from ..job import Request, Standing, make_plan
 
-        given = {name: value for name, value in limits.items() if value is not None}
         request = Request(
-            workbook, out, orders, settings | given, strict, previous, wait, break_lock, skip_if_same, memory_limit,
+            workbook, out, orders, chosen, strict, previous, wait, break_lock, skip_if_same, memory_limit,
             read_copy,
         )  # fmt: skip
         with talk.progress() as hear:

@@ -7,12 +7,10 @@ from datetime import date
 from typing import Any
 
 from ..errors import UsageError, nearest
-from ..settings import RECORDS, Settings, parse_setting
+from ..settings import ONLY_OPTIONS, RECORDS, Settings, parse_setting
 from .cells import fold, is_blank
 from .report import Fault, Report
 from .workbook import Table, Workbook
-
-_NOT_HERE = "max_unpacked_mb"  # must be known before the workbook is opened
 
 
 def read_settings(workbook: Workbook, overrides: Mapping[str, Any], report: Report) -> Settings:
@@ -35,7 +33,7 @@ def _row(table: Table, position: int, values: dict[str, tuple[Any, str]], report
         report.add(Fault("K-011", "a value without a name", "Name the setting."), name_at, value)
         return
     name = {fold(known): known for known in RECORDS}.get(fold(str(text)))
-    if name is None or name == _NOT_HERE:
+    if name is None or name in ONLY_OPTIONS:
         report.add(_unknown(str(text), name), name_at, text)
     elif name in values:
         report.add(Fault("K-009", f"setting {name} stands twice", "Delete one."), name_at, text)

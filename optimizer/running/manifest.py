@@ -162,8 +162,7 @@ def of_plan(made: Plan) -> Manifest:
             "counts": dict(outcome.counts),
             "seed": made.case.settings.seed,
             "threads": 1,
-            "reproducible": outcome.status in ("gap_reached", "stalled")
-            and outcome.counts.get("reproducible", 1.0) > 0,
+            "reproducible": reproducible(made),
             "seconds_in_all": made.facts["seconds"],
             "peak_memory_mb": made.facts["peak_memory_mb"],
         },
@@ -178,6 +177,14 @@ def difference(made: Plan) -> Manifest | None:
     table = made.changes
     of = {kind: int((table["change"] == kind).sum()) for kind in ("new", "gone", "changed")}
     return {**of, "units": float(table["quantity"].abs().sum()), "money": float(table["value"].sum())}
+
+
+def reproducible(made: Plan) -> bool:
+    """Nothing but the work done ended the search, and what came after it: the same input has the same plan again."""
+    settings, outcome = made.case.settings, made.outcome
+    ended = outcome.status in ("gap_reached", "stalled") and outcome.counts.get("reproducible", 1.0) > 0
+    in_time = settings.deterministic == "yes" or made.facts["seconds"] <= settings.time_limit
+    return ended and in_time
 
 
 def of_audit(found: Iterable[Finding], made: Plan) -> Manifest:

@@ -24,6 +24,7 @@ STOP_REASONS = {
     "crashed": "crashed",
     "memory": "memory",
 }
+OF_THE_RUN = ("seconds", "peak_memory_mb")  # no two runs share them
 FIGURES = ("seconds", "peak_memory_mb", "seed", "input_sha256")  # in this order, whatever the facts hold besides
 
 
@@ -58,10 +59,17 @@ def stop_reason(basis: PlanBasis) -> str:
     return STOP_REASONS.get(basis.status, basis.status)
 
 
+def timeless(basis: PlanBasis) -> bool:
+    """The workbook says nothing that another run of the same would say otherwise: no times, no memory, no folders."""
+    return basis.case.settings.deterministic == "yes"
+
+
 def _result(basis: PlanBasis) -> Iterator[Line]:
     known = {"seed": basis.case.settings.seed, "input_sha256": basis.case.source.get("sha256"), **basis.facts}
     seconds = basis.outcome.seconds
     known.setdefault("seconds", sum(seconds.values()) if seconds else None)
+    if timeless(basis):
+        known |= dict.fromkeys(OF_THE_RUN)
     yield "status", basis.status, ""
     yield "stop_reason", stop_reason(basis), ""
     yield "cost", basis.cost, ""
@@ -82,8 +90,12 @@ def _settings(basis: PlanBasis) -> Iterator[Line]:
 def _facts(basis: PlanBasis) -> Iterator[Line]:
     """What else is known: input, versions, seconds by stage, counts of the search, who must approve what."""
     source = {f"input_{name}": value for name, value in basis.case.source.items() if name not in ("sha256", "sheets")}
+    if timeless(basis):
+        source = {name: Path(value).name if name.endswith("_path") else value for name, value in source.items()}
+        source.pop("input_read_copy", None)
     rest = {name: value for name, value in basis.facts.items() if name not in FIGURES}
-    stages = {f"seconds_{name}": value for name, value in basis.outcome.seconds.items()}
+    seconds = {} if timeless(basis) else basis.outcome.seconds
+    stages = {f"seconds_{name}": value for name, value in seconds.items()}
     rules = dict(on_run(basis.case.approvals))
     for group in (source, rest, stages, basis.outcome.counts, rules):
         for name, value in flat(group):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..reading.sheets import SHEETS, columns
 from .publish import whole
-from .template import ONLY_OPTIONS
+from ..settings import ONLY_OPTIONS
+from .template import 
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from ..reading.sheets import SHEETS, columns
 from ..reading.workbook import EXPLANATIONS
-from ..settings import RECORDS
+from ..settings import ONLY_OPTIONS, RECORDS
 from .publish import whole
 
 _TITLES = ("sheet", "column", "must be filled", "expected", "unit", "when blank", "meaning")
 _WIDTHS = (12, 28, 14, 40, 18, 34, 70)
-ONLY_OPTIONS = ("max_unpacked_mb",)  # settings that no sheet can give
 
 
 def write_template(path: str | os.PathLike[str]) -> Path:
