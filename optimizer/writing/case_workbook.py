@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..reading.sheets import SHEETS, columns
-from .publish import whole
 from ..settings import ONLY_OPTIONS
-from .template import 
+from .publish import whole
 
 if TYPE_CHECKING:
     import pandas as pd
