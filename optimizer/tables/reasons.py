@@ -267,8 +267,13 @@ class _Teller:
         best = max((term for term in more if term != CHANGE), key=lambda term: float(more[term][k]))
         if total >= WORTH_TELLING and float(more[best][k]) > 0:
             yield f"saves {total:,.0f} {self.basis.case.settings.currency}, most by {best}"
-        elif total <= -WORTH_TELLING and self.basis.facts.get("split_parcels"):
+        elif total <= -WORTH_TELLING and self._gathered:
             yield "fewer split parcels with SKUs that are ordered together with it"
+
+    @property
+    def _gathered(self) -> bool:
+        """SKUs were brought to where those are that are ordered with them."""
+        return bool((self.basis.facts.get("split_parcels") or {}).get("skus_moved"))
 
 
 def _left(basis: PlanBasis) -> Bools:
