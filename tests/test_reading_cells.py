@@ -138,6 +138,26 @@ def test_one_wrong_meaning(
     assert (code, severity, at) in {(finding.code, finding.severity, finding.place) for finding in told}
 
 
+@pytest.mark.parametrize(
+    ("sheet", "row", "severity", "words"),
+    [
+        ("Demand", ["MUG-1", "N", 3, 1, "2026-12-01"], ERROR, "the same sku, region, period as row 2"),
+        ("Campaigns", ["BF", day("2026-11-20"), day("2026-11-30"), None, "mugs", None, "N", 2], ERROR, "are the same"),
+        ("Stock", ["MUG-1", "HUB", 30, None, None], WARNING, "the same in every column as Stock!A2; both are counted"),
+        ("Stock", ["MUG-1", "HUB", 31, None, None], WARNING, "the same sku, node and expires as Stock!A2"),
+        ("Stock", ["MUG-1", "HUB", 30, None, day("2027-01-01")], "", ""),
+    ],
+)
+def test_a_row_that_stands_twice_is_told(tmp_path: Path, sheet: str, row: list[Any], severity: str, words: str) -> None:
+    """K-010: December 1 means the period 2026-12 of row 2; a campaign typed twice would lift demand twice; stock typed
+    twice is counted twice, which may be meant; another last day is another batch."""
+    sheets = good()
+    sheets[sheet].append(row)
+    told = [f for f in findings(save(tmp_path / "book.xlsx", sheets)) if f.code == "K-010"]
+    assert [(f.severity, f.place) for f in told] == ([(severity, f"{sheet}!A3")] if severity else [])
+    assert all(words in f.expectation for f in told)
+
+
 def test_ambiguous_dates_are_one_finding_per_column(tmp_path: Path) -> None:
     """A column exported as text is wrong in one way: it is told once, with the count and the first cells."""
     sheets = good()

@@ -90,6 +90,17 @@ def no_volume(case: Case, places: Places) -> Iterator[Hit]:
         yield Hit(places.cell("SKUs", "volume_l", row), "0")
 
 
+def stock_twice(case: Case, places: Places) -> Iterator[Hit]:
+    """Rows of Stock for the same SKU, node and last day; their units are added up."""
+    plain = case.stock.astype(object).where(case.stock.notna(), None)
+    rows, first = list(plain.itertuples(index=False, name=None)), dict[tuple[object, ...], int]()
+    for row, (sku, node, *_, expires) in enumerate(rows):
+        before = first.setdefault((sku, node, expires), row)
+        if before != row:
+            said = "the same in every column" if rows[row] == rows[before] else "the same sku, node and expires"
+            yield Hit(places.cell("Stock", "sku", row), sku, f"{said} as {places.cell('Stock', 'sku', before)}")
+
+
 def wild(case: Case, places: Places) -> Iterator[Hit]:
     """Volume or weight over 10,000 times (or under 1/10,000 of) the median of its category."""
     yield from _outliers(case, places, WILD, np.inf)

@@ -44,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     Check("B-018", "error", "every SKU falls into a tier", check_rows.tier_shares,
         "{detail}", "Give the last tier a share_of_value of 1."),
     Check("D-025", "warning", "a SKU takes room", check_rows.no_volume, "takes no room at all", "Type its volume."),
+    Check("K-010", "warning", "a SKU's stock stands once", check_rows.stock_twice,
+        "{detail}; both are counted", "Delete one if it is the same stock."),
     Check("D-027", "error", "no figure is 10,000 times its like", check_rows.wild,
         "{detail}", "Correct it, or list the cell in the setting accepted_outliers."),
     Check("D-027", "warning", "no figure is 100 times its like", check_rows.outlying,

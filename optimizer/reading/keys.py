@@ -89,7 +89,7 @@ def check_unique(table: Typed, report: Report) -> None:
     if not key:
         return
     seen: dict[tuple[Any, ...], int] = {}
-    parts = [table.column(name) for name in key]
+    parts = [[_month(x) for x in table.column(name)] if name == "period" else table.column(name) for name in key]
     blanks = {"carrier": "standard"}
     for position in range(len(table.rows)):
         value = tuple(part[position] or blanks.get(name) for name, part in zip(key, parts, strict=True))
@@ -99,6 +99,11 @@ def check_unique(table: Typed, report: Report) -> None:
             _twice(table, key, seen[value], position, report)
         else:
             seen[value] = position
+
+
+def _month(period: str | None) -> str | None:
+    """The first day of a month is that month."""
+    return period[:7] if period is not None and len(period) == 10 and period.endswith("-01") else period
 
 
 def _twice(table: Typed, key: tuple[str, ...], first: int, second: int, report: Report) -> None:
