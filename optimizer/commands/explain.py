@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..console import Talk
-from .screen import Shown, show
+from .screen import Shown, show, wrapped
 from .shared import INPUT, json_option, orders_option, previous_option, run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def explain(
 
         why = explain_written(plan_workbook, workbook, orders, previous, **question)
         for line in why.headline:
-            talk.say(line)
+            talk.say(wrapped(line))
         _show_sku(why) if isinstance(why, SkuExplained) else _show_limit(why)
         return answer(why)
 

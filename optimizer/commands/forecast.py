@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..console import Talk
-from .screen import Shown, show
+from .screen import Shown, show, wrapped
 from .shared import INPUT, json_option, orders_option, run, settings_option
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def forecast(
         found = measured(read_case(workbook, orders, settings))
         chosen = found.positions(skus)
         for line in found.headline:
-            talk.say(line)
+            talk.say(wrapped(line))
         if not as_json:
             _draw(talk, found, skus) if skus else _show(found)
         if out is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..console import Talk
+from .screen import wrapped
 from .shared import INPUT, json_option, run
 
 _day = click.DateTime(formats=["%Y-%m-%d"])
@@ -39,7 +40,7 @@ def replay(plan_workbook: Path, workbook: Path, orders: Path, out: Path | None, 
 
         result = replay_plan(plan_workbook, workbook, orders, out, **options)
         for line in result.headline:
-            talk.say(line)
+            talk.say(wrapped(line))
         if out is not None:
             talk.say(f"Written: {out}", "bold")
         return replayed(result, out)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +52,21 @@ def show(table: pd.DataFrame, columns: Sequence[Shown], title: str = "", bold: S
         cells = [_cell(value, column.kind) for value, column in zip(row, columns, strict=True)]
         page.add_row(*cells, style="bold" if at in bold else None)
     console.print(page)
+
+
+def wrapped(line: str, width: int | None = None) -> str:
+    """A sentence broken between words where a terminal would break it anywhere; as it is for a file.
+
+    >>> print(wrapped("  - a b c d", width=7))
+      - a b
+        c d
+    """
+    if width is None:
+        if not sys.stdout.isatty():
+            return line
+        width = shutil.get_terminal_size().columns
+    indent = " " * (len(line) - len(line.lstrip(" -")))
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _cell(value: Any, kind: str) -> str:

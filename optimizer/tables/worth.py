@@ -18,6 +18,8 @@ from .phrases import footing, nodes_of, unit, whole, words
 if TYPE_CHECKING:
     from ..explain import LimitExplained
 
+FIRST_ONLY = ("changes", "purchases")  # measures of the first period
+
 
 def worth(why: LimitExplained) -> pd.DataFrame:
     """Use, amount and rent of a thing, period by period."""
@@ -33,7 +35,9 @@ def worth(why: LimitExplained) -> pd.DataFrame:
 def _amount(case: Instance, thing: Scarce) -> Floats:
     if thing.kind == "limit":
         limit = case.limits[thing.place[0]]
-        return np.where(limit.periods, limit.amount, np.nan)
+        first = np.arange(len(case.periods)) == 0
+        holds = limit.periods & first if limit.measure in FIRST_ONLY else limit.periods
+        return np.where(holds, limit.amount, np.nan)
     amounts = {
         "room": case.room_m3, "units_per_day": case.units_per_day, "skus": case.max_skus,
         "lane": case.lane_parcels_per_day,
