@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,17 @@ def check_unchanged(case: Case) -> None:
         path, digest = case.source.get(f"{name}path"), case.source.get(f"{name}sha256")
         if path and digest and file_digest(Path(path)) != digest:
             raise InputChanged(f"{path} changed during the run.", "Start again.")
+
+
+def check_archive(path: Path) -> None:
+    """Raises WriteFailed where a part of a workbook is not what its checksum says."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, zipfile.BadZipFile, zlib.error) as fault:
+        raise WriteFailed(f"{path} does not read back ({fault}).", "Plan again.") from fault
+    if damaged is not None:
+        raise WriteFailed(f"{path} does not read back ({damaged} is damaged).", "Plan again.")
 
 
 def file_digest(path: Path) -> str:

@@ -23,7 +23,7 @@ from .errors import (
     UsageError,
     WriteFailed,
 )
-from .files import check_unchanged, check_writable, file_digest
+from .files import check_archive, check_unchanged, check_writable, file_digest
 from .running.bundle import bundled
 from .running.copying import copied
 from .running.folder import Run, Runs
@@ -298,10 +298,16 @@ def _publish(request: Request, run: Run, made: Plan, stop: Stop) -> Result:
     from .writing.workbook import write
 
     kind, error = judge(made, stop)
+    if not run.path.is_dir():
+        raise WriteFailed(f"{run.path} is gone.", "Plan again, and leave the folder of records alone meanwhile.")
     write(made, run.draft)
+    digest = file_digest(run.draft)
     try:
+        check_archive(run.draft)
         _audited(request, run, made)
         check_unchanged(made.case)
+        if file_digest(run.draft) != digest:
+            raise WriteFailed(f"{run.draft} changed after it was written.", "See what else writes there; plan again.")
     except BaseException:
         run.draft.unlink(missing_ok=True)
         raise

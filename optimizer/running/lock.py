@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import Any
 from ..errors import Busy, WriteFailed
 
 LOCK, OWNER = "lock", "owner.json"
+TOKEN = secrets.token_hex(8)  # of this process: its number may be given again, and its computer may change its name
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def still_held(folder: Path) -> None:
 
 def _self() -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": platform.node(), "since": now, "clock": time.time()}
+    return {"pid": os.getpid(), "host": platform.node(), "since": now, "clock": time.time(), "token": TOKEN}
 
 
 def _told(folder: Path) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def _told(folder: Path) -> dict[str, Any]:
 
 def _mine(folder: Path) -> bool:
     told = _told(folder)
-    return not told or (told.get("pid"), told.get("host")) == (os.getpid(), platform.node())
+    return not told or (told.get("pid"), told.get("token")) == (os.getpid(), TOKEN)
 
 
 def _owner(folder: Path) -> str:
