@@ -71,7 +71,7 @@ def of_workbook(path: str | Path, case: Case) -> Planned:
     Raises UsageError or FileRefused when it is no workbook that may be opened, InputInvalid when its sheets name what
     the case does not know.
     """
-    book = _book(path)
+    book = book_of(path)
     instance = bare_instance(case)
     placed, refilled = _Cells(book.tables["Placement"], instance), _Cells(book.tables["Replenishment"], instance)
     stocked = placed.spread(np.ones(len(placed.table.frame))) > 0
@@ -95,12 +95,16 @@ def of_workbook(path: str | Path, case: Case) -> Planned:
 
 def run_facts(path: str | Path) -> tuple[dict[str, Any], bool]:
     """The settings to read the input with, so that it is the case that was planned; and whether the plan was made with
-    an orders file of its own, so that the input may hold no orders."""
+    an orders file of its own, so that the input may hold no orders. Raises as :func:`book_of`."""
+    return facts_of(book_of(path))
+
+
+def facts_of(book: PlanBook) -> tuple[dict[str, Any], bool]:
+    """The same of a plan that was read already."""
     from datetime import datetime
 
     from .auditing.check_run import effective_settings
 
-    book = _book(path)
     given = effective_settings(book.settings)
     given |= {name: book.settings[name].value for name in RUN_SETTINGS if name in book.settings}
     line = book.run.get("input_orders_sha256")
@@ -108,13 +112,17 @@ def run_facts(path: str | Path) -> tuple[dict[str, Any], bool]:
     return plain, line is not None and bool(line.value)
 
 
-def _book(path: str | Path) -> PlanBook:
-    """A plan workbook. Raises UsageError when the file is none."""
+def book_of(path: str | Path) -> PlanBook:
+    """A plan workbook. Raises UsageError or FileRefused when the file is none, InputInvalid when a sheet has lost its
+    header."""
     from .auditing.workbook import read_plan
 
     book = read_plan(path)
     if book.missing_sheets:
         raise UsageError(f"{path} is no plan: it has no sheet {book.missing_sheets[0]}.", "Name a plan workbook first.")
+    for name, table in book.tables.items():
+        if not table.letters:
+            raise InputInvalid(f"{path}: the sheet {name} has lost its header.", ())
     return book
 
 

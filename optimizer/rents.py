@@ -15,7 +15,6 @@ from models.scarce import no_rents
 
 from .case import Case
 from .tables.network import NOISE, ONCE
-from .written import read_sheets
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -57,29 +56,25 @@ def of_workbook(path: str | Path, case: Case) -> Ground:
     Raises UsageError or FileRefused when it is no plan, InputInvalid when it names what the case does not know.
     """
     from .assembly import assemble, forecast
+    from .planned import book_of
     from .planned import of_workbook as planned_of
 
-    sheets = read_sheets(path, ("Nodes", "Limits", "Run"))
+    book = book_of(path)
+    nodes, limits = book.tables["Nodes"].whole, book.tables["Limits"].whole
+    facts = {name: line.value for name, line in book.run.items()}
     instance = assemble(case, forecast(case))
     stocked = planned_of(path, case).rules.stocked
-    facts = _facts(sheets["Run"])
-    grid = _Grid(sheets["Nodes"], instance)
-    is_open = grid.spread(sheets["Nodes"]["status"].isin(OPEN).to_numpy(dtype=float)) > 0
+    grid = _Grid(nodes, instance)
+    is_open = grid.spread(nodes["status"].isin(OPEN).to_numpy(dtype=float)) > 0
     same = all(not case.source.get(name) or facts.get(f"input_{name}") == case.source[name] for name in HASHES)
     return Ground(
-        case, instance, stocked, is_open, _rents(instance, grid, sheets["Limits"]),
+        case, instance, stocked, is_open, _rents(instance, grid, limits),
         float(facts.get("cost") or "nan"), float(facts.get("gap") or "nan"), facts.get("bound_is_relaxed") == "yes",
         same,
     )  # fmt: skip
 
 
 HASHES = ("sha256", "orders_sha256")
-
-
-def _facts(run: pd.DataFrame) -> dict[str, str]:
-    """The lines of the Run sheet that are no settings."""
-    plain = run[run["origin"] == ""].drop_duplicates("name")
-    return dict(zip(plain["name"], plain["value"], strict=True))
 
 
 def _shown(instance: Instance, rents: Rents, is_open: Bools, least: float) -> Rents:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .errors import Finding, UsageError
-from .planned import RUN_SETTINGS, run_facts
+from .planned import RUN_SETTINGS, book_of, facts_of
 from .settings import Settings
 from .tables import control, exceptions
 from .tables.approvals import from_run
 from .tables.control_columns import SHEETS
 from .tables.run import findings as findings_table
-from .written import read_sheets
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -120,14 +119,12 @@ def status(plan: Plan | str | Path, stock: pd.DataFrame | str | Path, day: date 
 def _in_force(plan: Plan | str | Path) -> InForce:
     if not isinstance(plan, (str, Path)):
         return InForce(plan.placement, plan.replenishment, plan.nodes, plan.case.settings, plan.case.approvals)
-    from .auditing.workbook import read_run
-
-    facts, _ = run_facts(plan)
+    book = book_of(plan)
+    facts, _ = facts_of(book)
     known = {name: facts[name] for name in (*RUN_SETTINGS, "transfer_cost", "currency") if name in facts}
-    sheets = read_sheets(plan, ("Placement", "Replenishment", "Nodes"))
-    rules = from_run({name: line.value for name, line in read_run(plan).items()})
-    settings = Settings().with_values(**known)
-    return InForce(sheets["Placement"], sheets["Replenishment"], sheets["Nodes"], settings, rules)
+    rules = from_run({name: line.value for name, line in book.run.items()})
+    placement, refilled, nodes = (book.tables[name].whole for name in ("Placement", "Replenishment", "Nodes"))
+    return InForce(placement, refilled, nodes, Settings().with_values(**known), rules)
 
 
 def status_of(plan: Path, stock: Path, day: date | None, out: Path | None) -> Status:

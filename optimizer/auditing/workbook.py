@@ -42,7 +42,7 @@ CONTRACT: Mapping[str, Mapping[str, str]] = {
         "surge_room_m3 units_per_day units_per_day_limit skus skus_limit units value sku_cost fixed_cost opening_cost "
         "surge_cost cost ambient_rent_per_m3 chilled_rent_per_m3 frozen_rent_per_m3 units_per_day_rent skus_rent",
     ),
-    "Limits": _columns("limit measure sense period", "used amount slack penalty"),
+    "Limits": _columns("limit measure sense period", "used amount slack penalty rent"),
     "Changes": _columns(
         "sku tier node change reason approval",
         "on_hand on_order previous_stock average_stock previous_reorder_point reorder_point quantity value",
@@ -78,6 +78,12 @@ class Table:
         if column not in self.frame:
             return np.full(len(self.frame), "", dtype=object)
         return self.frame[column].to_numpy(dtype=object)
+
+    @property
+    def whole(self) -> pd.DataFrame:
+        """Every column of the contract; what an older plan lacks is blank throughout."""
+        read = {TEXT: self.texts, NUMBER: self.numbers}
+        return pd.DataFrame({name: read[kind](name) for name, kind in CONTRACT[self.name].items()})
 
 
 @dataclass(frozen=True)
