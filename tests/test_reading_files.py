@@ -229,6 +229,19 @@ def test_a_misspelt_sheet_is_the_only_thing_told(tmp_path: Path, name: str) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("place", "header", "meant"),
+    [("D1", "weight_lb", "weight_kg"), ("E1", "Volume (cm3)", "volume_l")],
+)
+def test_a_column_in_another_unit_is_not_to_be_renamed(tmp_path: Path, place: str, header: str, meant: str) -> None:
+    """D-028: weight_lb is two letters from weight_kg; the advice is to convert the figures, not just to rename it."""
+    sheets = good()
+    sheets["SKUs"][0][ord(place[0]) - ord("A")] = header
+    (told,) = [f for f in findings(save(tmp_path / "book.xlsx", sheets)) if f.severity == "error"]
+    assert (told.code, told.place) == ("D-028", f"SKUs!{place}")
+    assert told.remedy == f"Convert the figures, then name it {meant}."
+
+
 def test_a_near_miss_of_an_optional_sheet_is_an_error(tmp_path: Path) -> None:
     """All lanes would silently be ignored on a sheet called Lane."""
     sheets = good()

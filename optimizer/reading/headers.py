@@ -11,6 +11,12 @@ from .cells import fold, is_blank
 from .report import Fault, Report
 from .sheets import SETTINGS_COLUMNS, Column
 
+OTHER_UNITS = {
+    "kg": ("lb", "lbs", "g", "gram", "grams", "oz", "pounds", "t"),
+    "l": ("ml", "cl", "cm3", "ccm", "m3", "gal", "ft3", "cuft", "in3"),
+    "m3": ("l", "liters", "litres", "ft3", "cuft", "m2", "sqm", "sqft", "pallets"),
+    "days": ("hours", "weeks", "months", "years"),
+}  # unit at the end of a column's name -> others that stand there in exports
 HEADER_ROWS = 20  # the header is searched in so many rows
 
 
@@ -142,6 +148,11 @@ def _unknown(
     absent = [column.name for column in columns if column.name not in index and not column.required]
     extra = []
     for position, text in unknown:
+        twin, unit = in_other_unit(text, absent)
+        if twin:
+            fault = Fault("D-028", f"is {twin} in another unit, {unit}", f"Convert the figures, then name it {twin}.")
+            report.add(fault, f"{label}!{letter(position)}{row + 1}", text)
+            continue
         meant = next((name for name in absent if near_miss(text, name)), "")
         if not meant:
             extra.append(f"{letter(position)} {text}")
@@ -152,6 +163,21 @@ def _unknown(
         report.add(fault, f"{label}!{letter(position)}{row + 1}", text)
     if extra and columns is not SETTINGS_COLUMNS:
         report.add(Fault("S-009", f"columns not used: {', '.join(extra)}", "", "note"), label)
+
+
+def in_other_unit(text: str, names: Sequence[str]) -> tuple[str, str]:
+    """The column whose name, but for the unit at its end, a header is, and the header's unit; ('', '') if none.
+
+    >>> in_other_unit("Weight (lb)", ["weight_kg", "volume_l"]), in_other_unit("weight", ["weight_kg"])
+    (('weight_kg', 'lb'), ('', ''))
+    """
+    ours = fold(text.replace("(", " ").replace(")", " ").replace("[", " ").replace("]", " "))
+    for name in names:
+        stem, _, unit = name.rpartition("_")
+        other = ours.removeprefix(fold(stem))
+        if stem and other != ours and other in OTHER_UNITS.get(unit, ()):
+            return name, other
+    return "", ""
 
 
 def near_miss(text: str, name: str) -> bool:
