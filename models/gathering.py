@@ -18,17 +18,22 @@ import numpy as np
 from .batches import Batch, evaluate_batch
 from .companions import Baskets, Companions, Shipping, shipped
 from .evaluation import Evaluation, evaluate
-from .instance import TEMPERATURES, Bools, Floats, Instance, Ints
+from .instance import FIRST_PERIOD, TEMPERATURES, Bools, Floats, Instance, Ints, LimitRow
 from .outcome import Rents
 from .patterns import families
 from .pricing import cheapest_paths, priced
-from .scarce import no_rents, prices
+from .scarce import Scarce, no_rents, prices, use
 
 STAGES = ((True, 16, 3), (False, 4, 2))  # parcels shared; rounds at most; rounds without gain that end a stage
 PARTS = (1.0, 0.4, 0.15, 0.05, 0.01)  # of the moves that fit, by gain, tried until the sum falls
 LEAST_GAIN = 1e-4  # share of the sum; a round that gains less is one without gain
-LINEAR = ("value", "volume_m3", "units", "units_per_day", "skus")
-SLACK, FADE = 0.97, 0.9  # where less than this share is asked for, the rent falls by so much
+HELD = ("value", "volume_m3", "units", "units_per_day", "skus")  # measures of limits, summed over SKU-nodes
+BY_SKU = ("units_per_day", "purchases", "changes")  # summed over SKUs
+SLACK, FADE, STEEP = (
+    0.97,
+    0.9,
+    1.25,
+)  # asked for less than SLACK of it: rent x FADE; for more than all: x STEEP at least
 TOLERANCE = 1e-9
 
 
@@ -124,7 +129,7 @@ class _Polish:
         most_cost: float,
     ) -> None:
         self.instance, self.goods, self.opened, self.surge = instance, goods, opened, surge
-        self.linear = [i for i, row in enumerate(instance.limits) if row.measure in LINEAR and row.regions is None]
+        self.linear = [i for i, row in enumerate(instance.limits) if _held(row) or row.measure in BY_SKU]
         self.most_cost = most_cost
         self.prices = prices(instance, no_rents(instance) if rents is None else rents)
         self.most = np.concatenate([part.ravel() for part in self._limits()])
@@ -254,7 +259,7 @@ class _Polish:
         over = np.divide(asked, self.most, out=np.zeros_like(asked), where=np.isfinite(self.most) & (self.most > 0))
         rent = self._rents()
         start = np.where((over > 1.0) & (rent <= 0), self._first_rents(), rent)
-        factor = np.where(over > 1.0, np.minimum(over**2, 2.0), np.where(over < SLACK, FADE, 1.0))
+        factor = np.where(over > 1.0, np.clip(over**2, STEEP, 2.0), np.where(over < SLACK, FADE, 1.0))
         self._set_rents(start * factor)
 
     def _rents(self) -> Floats:
@@ -297,9 +302,12 @@ class _Polish:
         yield by_measure["units_per_day"]
         yield by_measure["skus"]
         yield by_measure["value"].sum(axis=1)
-        for limit in (case.limits[i] for i in self.linear):
+        for i, limit in ((i, case.limits[i]) for i in self.linear):
             sign = 1.0 if limit.sense == "max" else -1.0
-            yield sign * (by_measure[limit.measure] * np.outer(limit.skus, limit.nodes)[:, :, None]).sum(axis=1)
+            if _held(limit):
+                yield sign * (by_measure[limit.measure] * np.outer(limit.skus, limit.nodes)[:, :, None]).sum(axis=1)
+            else:
+                yield sign * use(case, exact, stocked, Scarce("limit", (i,)))
 
     def _limits(self) -> Iterator[Floats]:
         """The most of each of `_uses`."""
@@ -312,6 +320,8 @@ class _Polish:
         for limit in (case.limits[i] for i in self.linear):
             sign = 1.0 if limit.sense == "max" else -1.0
             hard = limit.periods & np.isinf(limit.penalty)
+            if limit.measure in FIRST_PERIOD:
+                hard = hard & (np.arange(periods) == 0)
             yield np.where(hard, sign * limit.amount, np.inf)
 
     def _kept(self, now: Standing, after: Standing) -> bool:
@@ -328,6 +338,11 @@ class _Polish:
             if (sign * used - worst > TOLERANCE * max(abs(limit.amount), 1.0))[np.isfinite(used)].any():
                 return False
         return True
+
+
+def _held(limit: LimitRow) -> bool:
+    """The limit's measure is a sum over SKU-nodes."""
+    return limit.measure in HELD and limit.regions is None
 
 
 def _by_sku(exact: Evaluation) -> Floats:
