@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 import pytest
 
@@ -99,20 +100,20 @@ def test_a_constraint_nobody_can_meet_is_infeasible(case: optimizer.Case) -> Non
 
 
 @pytest.mark.parametrize(
-    ("lie", "settings", "words"),
+    ("lie", "most", "words"),
     [
-        ("cheaper", {}, "is not the plan's cost"),
-        ("all at MAIN", {}, "is wider than the accepted"),
-        ("all at MAIN", {"budget": "just enough"}, "more than there is of the budget"),
+        ("cheaper", 6, "is not the plan's cost"),
+        ("all at MAIN", 6, "is wider than the allowed 0.000%"),
+        ("all at MAIN", 4, 'more than there is of limit "few"'),
     ],
 )
 def test_a_polish_that_lies_is_caught(
-    case: optimizer.Case, plan: optimizer.Plan, monkeypatch: pytest.MonkeyPatch, lie: str, settings: dict, words: str
+    case: optimizer.Case, monkeypatch: pytest.MonkeyPatch, lie: str, most: float, words: str
 ) -> None:
-    """A polish that says its plan costs 1 % less than it does, or that puts everything at MAIN although that costs or
-    holds more than allowed, does not get its plan through."""
+    """A polish that says its plan costs 1 % less than it does, or that puts all six SKUs at MAIN, which is dearer
+    than allowed, or more than a limit of the four that sell, does not get its plan through."""
 
-    def polished(case: object, instance: Instance, outcome: Outcome, *_: object) -> tuple[Outcome, dict]:
+    def polished(case: object, instance: Instance, outcome: Outcome, *_: object) -> tuple[Outcome, dict[str, float]]:
         if lie == "cheaper":
             return replace(outcome, objective=0.99 * outcome.objective), {}
         assert outcome.open is not None
@@ -122,10 +123,11 @@ def test_a_polish_that_lies_is_caught(
         objective = evaluate(instance, stocked, outcome.open, outcome.surge).total
         return replace(outcome, stocked=stocked, objective=objective), {}
 
-    enough = {name: 1.005 * float(plan.evaluation.value.sum(axis=0).max()) for name in settings}
+    few = {"limit": "few", "measure": "skus", "sense": "max", "amount": float(most), "node": "MAIN"}
+    limits = pd.DataFrame([{**dict.fromkeys(case.limits.columns), **few}])
     monkeypatch.setattr("optimizer.polish.kept_together", polished)
     with pytest.raises(errors.AuditFailed, match=words):
-        optimizer.plan(case, gap=0, **enough)
+        optimizer.plan(replace(case, limits=limits), gap=0, split_gap=0)
 
 
 def test_a_plan_knows_where_it_comes_from(plan: optimizer.Plan, case: optimizer.Case) -> None:
