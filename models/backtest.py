@@ -19,6 +19,7 @@ from .series import Weekly
 
 BLOCK = 4  # weeks in a block whose mean a forecast is tested against
 MOST_BLOCKS = 3  # blocks ahead that are tested, at most
+FOLDS = 4  # runs of origins that take turns in being foretold by the others
 MOST_ORIGINS = 13  # rolling origins, at most
 CHOICE_PRIOR = 12.0  # weight of similar SKUs' losses in the choice of a method, in blocks
 LEAST_FORECAST = 0.02  # units a week; a smaller forecast is judged as this one
@@ -27,6 +28,7 @@ MOST_BANDS = 20
 MOST_CORRECTION = 10.0  # a pooled correction lies within 1/10 .. 10
 HALF_LIVES = {"smooth_26": 26.0, "smooth_13": 13.0, "smooth_6": 6.0, "smooth_3": 3.0}  # weeks
 TSB = (6.0, 26.0)  # half-lives, weeks, of the probability of a sale and of its size
+LEAST_SEEN = 1.0  # weeks on sale before a forecast is tested
 WINDOW = 13  # weeks of the moving mean
 YEAR = 52  # weeks
 METHODS = ("mean", *HALF_LIVES, "tsb", "window_13", "combined", "last_year")
@@ -127,7 +129,7 @@ class Trial:
     origin: Ints  # (N,) index of the block's origin
     stops: Ints  # (O,) origins
     actual: Floats  # (N,K) mean weekly units of the block, 0 where not valid
-    valid: Bools  # (N,K) SKU known for BLOCK weeks at the origin, and on sale all through the block
+    valid: Bools  # (N,K) SKU on sale for a week or more before the origin, and all through the block
     overlap: float  # blocks that a week lies in, on average
 
     @property
@@ -146,7 +148,7 @@ def trial(series: Weekly, blocks: int) -> Trial:
     units, seen = running(series.units), running(series.exposure)
     actual, valid = np.zeros((len(pairs), count)), np.zeros((len(pairs), count), dtype=bool)
     for n, (i, begin) in enumerate(pairs):
-        valid[n] = (seen[stops[i]] >= BLOCK) & (seen[begin + BLOCK] - seen[begin] > BLOCK - 0.01)
+        valid[n] = (seen[stops[i]] >= LEAST_SEEN) & (seen[begin + BLOCK] - seen[begin] > BLOCK - 0.01)
         actual[n] = np.where(valid[n], (units[begin + BLOCK] - units[begin]) / BLOCK, 0.0)
     methods = tuple(name for name in METHODS if name != "last_year" or weeks >= YEAR + BLOCK * (MOST_BLOCKS + 1))
     guess = np.array([walk(series, name, stops).reshape(stops.size, count) for name in methods])
@@ -154,18 +156,18 @@ def trial(series: Weekly, blocks: int) -> Trial:
     return Trial(methods, guess, origin, stops, actual, valid, max(1.0, len(pairs) * BLOCK / max(weeks - BLOCK, 1)))
 
 
-def losses(tried: Trial) -> Floats:
-    """(M,K) mean Poisson deviance of each method's forecasts, units a week; 0 for SKUs without tests.
+def losses(tried: Trial, use: Bools) -> Floats:
+    """(M,K) summed Poisson deviance of each method's forecasts, units a week, in the blocks ``use`` (N,), as if apart.
 
     The deviance ``2 (y ln(y/f) - y + f)`` is least in expectation where f is the mean (Gneiting, JASA 106, 2011), and
     grows with the units, not with their square, so that one big order does not settle the choice.
     """
     total = np.zeros((tried.guess.shape[0], tried.valid.shape[1]))
-    for n, i in enumerate(tried.origin.tolist()):
-        actual = tried.actual[n]
+    for n in np.flatnonzero(use):
+        i, actual = tried.origin[n], tried.actual[n]
         for m in range(total.shape[0]):
             total[m] += np.where(tried.valid[n], deviance(actual, tried.guess[m, i]), 0.0)
-    return total / np.maximum(tried.valid.sum(axis=0), 1)
+    return total / tried.overlap
 
 
 def deviance(actual: Floats, forecast: Floats) -> Floats:
@@ -180,12 +182,39 @@ def deviance(actual: Floats, forecast: Floats) -> Floats:
 
 def choose(tried: Trial, mean: Floats, band: Ints) -> Ints:
     """(K,) index of the method of least loss, each SKU's own loss weighed with that of its band (CHOICE_PRIOR)."""
-    own, blocks = losses(tried), tried.blocks
-    score = np.empty_like(own)
-    for m, loss in enumerate(own):
-        relative = np.nan_to_num(pooled(blocks * loss, blocks * mean, band))
-        score[m] = (blocks * loss + CHOICE_PRIOR * relative * mean) / (blocks + CHOICE_PRIOR)
+    return choices(tried, mean, band)[0]
+
+
+def choices(tried: Trial, mean: Floats, band: Ints) -> tuple[Ints, Floats]:
+    """The choice (K,), and the forecasts (O,K) of methods chosen without the blocks they are held against.
+
+    For the latter, the origins are cut in FOLDS runs, and each takes the choice that the others' blocks make: errors of
+    a method that won on the same blocks would be too small.
+    """
+    fold = tried.origin * FOLDS // max(1, tried.stops.size)
+    parts = [(losses(tried, fold == n), tried.valid[fold == n].sum(axis=0) / tried.overlap) for n in range(FOLDS)]
+    loss, tests = sum(part[0] for part in parts), sum(part[1] for part in parts)
+    choice = _least(np.asarray(loss), np.asarray(tests), mean, band)
+    apart = chosen(tried, choice)
+    for n, (own, seen) in enumerate(parts):
+        mine = np.unique(tried.origin[fold == n])
+        if mine.size and (fold != n).any():
+            apart[mine] = chosen(tried, _least(loss - own, tests - seen, mean, band))[mine]
+    return choice, apart
+
+
+def _least(loss: Floats, blocks: Floats, mean: Floats, band: Ints) -> Ints:
+    """(K,) method of least loss (M,K), summed over ``blocks`` (K,), both counted as blocks that do not overlap."""
+    score = np.empty_like(loss)
+    for m, own in enumerate(loss):
+        relative = np.nan_to_num(pooled(own, blocks * mean, band))
+        score[m] = (own + CHOICE_PRIOR * relative * mean) / (blocks + CHOICE_PRIOR)
     return np.asarray(score.argmin(axis=0))
+
+
+def chosen(tried: Trial, choice: Ints) -> Floats:
+    """Forecasts (O,K) of the method each SKU was given, ``choice`` (K,)."""
+    return np.take_along_axis(tried.guess, choice[None, None, :], axis=0)[0]
 
 
 # Correction ----------------------------------------------------------------------------------------------------------
@@ -206,14 +235,14 @@ class Correction:
         return np.where(forecast > 0, forecast * np.exp(at), 0.0)
 
 
-def correction(tried: Trial, guess: Floats) -> Correction:
+def correction(tried: Trial, guess: Floats, regular: Bools | None = None) -> Correction:
     """Regression to the mean, measured: small forecasts turn out too small and large ones too large.
 
     guess (O,K): the chosen forecasts. SKUs are grouped by the size of the forecast; a group's factor is what was sold
-    over what was forecast, beside the same ratio of all SKUs, its logarithm shrunk by ``1 - (se / log factor)^2``
-    (James & Stein 1961, positive part) with the standard error over SKUs; the factor of all of them likewise, with the
-    standard error over origins, from a year of history on: before, it would be the season's. Fewer than BAND SKUs, or
-    fewer than three origins, correct nothing.
+    over what was forecast, beside the same ratio of all SKUs (of those ``regular`` (O,K) then, where given), its
+    logarithm shrunk by ``1 - (se / log factor)^2`` (James & Stein 1961, positive part) with the standard error over
+    SKUs; the factor of all of them likewise, with the standard error over origins, from a year of history on: before,
+    it would be the season's. Fewer than BAND SKUs, or fewer than three origins, correct nothing.
     """
     forecast = np.where(tried.valid, guess[tried.origin], 0.0)
     live = forecast > 0
@@ -224,7 +253,8 @@ def correction(tried: Trial, guess: Floats) -> Correction:
     groups = max(1, min(MOST_BANDS, skus // BAND))
     edges = rates[(np.arange(1, groups) * rates.size) // groups] if groups > 1 else rates[:0]
     group = np.searchsorted(edges, forecast, side="right")
-    overall = tried.actual[live].sum() / forecast[live].sum()
+    usual = live if regular is None else live & regular[tried.origin]
+    overall = tried.actual[usual].sum() / max(forecast[usual].sum(), 1e-9)
     trade = _shared_factor(tried, forecast, live) if tried.stops[-1] >= YEAR else 0.0
     points = []
     for g in range(groups):
@@ -244,7 +274,7 @@ def _group_factor(actual: Floats, forecast: Floats, mine: Bools, overall: float)
     if factor <= 0:
         return 0.0
     error = float(np.sqrt(np.square(sold - factor * said).sum())) / sold.sum()
-    return _shrunk(float(np.log(factor)), error)
+    return shrunk(float(np.log(factor)), error)
 
 
 def _shared_factor(tried: Trial, forecast: Floats, live: Bools) -> float:
@@ -258,8 +288,13 @@ def _shared_factor(tried: Trial, forecast: Floats, live: Bools) -> float:
     count = len(logs) / tried.overlap
     if len(logs) < 3 or count < 1:
         return 0.0
-    return _shrunk(float(np.mean(logs)), float(np.std(logs, ddof=1) / np.sqrt(count)))
+    return shrunk(float(np.mean(logs)), float(np.std(logs, ddof=1) / np.sqrt(count)))
 
 
-def _shrunk(value: float, error: float) -> float:
+def shrunk(value: float, error: float) -> float:
+    """``value (1 - (error / value)^2)``, or 0 where that is the smaller (James & Stein 1961, positive part).
+
+    >>> shrunk(0.2, 0.1), shrunk(0.2, 0.3)
+    (0.15000000000000002, 0.0)
+    """
     return value * max(0.0, 1.0 - (error / value) ** 2) if value else 0.0

@@ -20,6 +20,7 @@ from .series import Outages, weekly
 from .shares import drifting_shares
 from .uplift import with_uplifts
 
+UNSEASONED = 0.1  # relative error of all levels at once while the history is too short to show a season
 LEAST_FACTOR = 0.1  # history under a campaign is divided by no less than this
 
 
@@ -125,7 +126,8 @@ def estimate(
     series = replace(series, units=series.units / season_over(index, begin, np.full(begin.size, 7))[row].T)
     size = order_size_dispersion(history, skus)
     launched = ~np.isnan(catalogue.launch)
-    found = levels(series, catalogue.category, count, size, launched, int(horizon.days.sum()))
+    unseen = 0.0 if (index != 1.0).any() else UNSEASONED
+    found = levels(series, catalogue.category, count, size, launched, int(horizon.days.sum()), unseen)
     shape = (skus, regions)
     share = drifting_shares(history.sku, history.region, history.day, usual, catalogue.category, shape, count, reached)
     rate = found.per_day[:, None] * season_over(index, horizon.first, horizon.days)[row]

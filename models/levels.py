@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backtest import BLOCK, HALF_LIVES, MOST_BLOCKS, TSB, WINDOW, bands, choose, correction, trial, walk
+from .backtest import BLOCK, HALF_LIVES, MOST_BLOCKS, TSB, WINDOW, bands, choices, chosen, trial, walk
 from .instance import Bools, Floats, Ints
+from .phases import YOUNG_WEEKS, category_rates, experience, launch_factor, phases
 from .series import WEEK, Weekly
 from .spread import LEAST_ERROR, MOST_ERROR, level_error, weekly_ratio
 
-LEAST_WEEKS = 8  # of its own history before a SKU's level stands alone
 LEAST_BLOCKS = 2.0  # tested, not overlapping, before its own tests alone settle a SKU's error
-PRIOR_WEEKS = 4.0  # weight of the category's rate for younger SKUs, in weeks
+PRIOR_WEEKS = 4.0  # weight of the widest error for SKUs younger than YOUNG_WEEKS, in weeks
 LEAST_RATE = 1 / 1826  # units/day; a SKU expected to sell less than a unit in five years has no demand
 
 
@@ -28,28 +28,45 @@ class Levels:
 
 
 def levels(
-    series: Weekly, category: Ints, count: int, fallback: Floats, launched: Bools, horizon: int = WEEK * BLOCK
+    series: Weekly,
+    category: Ints,
+    count: int,
+    fallback: Floats,
+    launched: Bools,
+    horizon: int = WEEK * BLOCK,
+    unseen: float = 0.0,
 ) -> Levels:
     """Level, dispersion and error of every SKU. category (K,), -1 = blank; launched (K,) has a launch date.
 
     fallback (K,): variance-to-mean ratio used while no weekly pair of any SKU is known. horizon: days to be forecast;
-    the methods are tried on as many blocks ahead, MOST_BLOCKS at most.
+    the methods are tried on as many blocks ahead, MOST_BLOCKS at most. unseen: relative error common to all SKUs that
+    no origin could show.
     """
     weeks = series.exposure.sum(axis=0)
     mean = np.divide(series.units.sum(axis=0), weeks, out=np.zeros(weeks.size), where=weeks > 0)
-    band = bands(mean, weeks >= LEAST_WEEKS)
+    band = bands(mean, weeks >= YOUNG_WEEKS)
     phi = weekly_ratio(series, band, fallback)
     tried = trial(series, min(MOST_BLOCKS, -(-horizon // (WEEK * BLOCK))))
-    choice = choose(tried, mean, band)
-    guess = np.take_along_axis(tried.guess, choice[None, None, :], axis=0)[0]
-    corrected = correction(tried, guess)
-    level, behind = _chosen(series, choice, tried.methods)
-    level = corrected(level)
-    error = level_error(tried, corrected(guess), phi, bands(level, weeks >= LEAST_WEEKS))
+    choice, apart = choices(tried, mean, band)
+    raw, behind = _chosen(series, choice, tried.methods)
+    then = phases(series, tried.stops, launched)
+    guess = then.known(chosen(tried, choice))
+    rows = [
+        category_rates(row, seen >= YOUNG_WEEKS, category, count) for row, seen in zip(guess, then.weeks, strict=True)
+    ]
+    usual = np.array(rows).reshape(guess.shape)
+    launch = launch_factor(series, usual, tried.stops)
+    prior = np.where((guess > 0) | launched, usual, np.nan)
+    learnt = experience(tried, guess, then, prior)
+    now = phases(series, np.array([series.units.shape[0]]), launched)
+    here = np.where((raw > 0) | launched, category_rates(raw, weeks >= YOUNG_WEEKS, category, count), np.nan)
+    level = learnt(raw[None, :], now, here[None, :])[0]
+    told = learnt(then.known(apart), then, prior)
+    error = level_error(tried, told, phi, bands(level, weeks >= YOUNG_WEEKS))
     error = np.where(tried.blocks >= LEAST_BLOCKS, error, _at_least_sampling(error, phi, level, behind))
-    prior = _category_rate(level, (weeks >= LEAST_WEEKS) & (level > 0), category, count)
+    error = np.minimum(np.hypot(error, unseen), MOST_ERROR)
     names = np.array(tried.methods, dtype=object)[choice]
-    return _young(Levels(level, phi, error, tuple(names)), weeks, prior, launched)
+    return _young(Levels(level, phi, error, tuple(names)), weeks, launch * here, launched)
 
 
 def _chosen(series: Weekly, choice: Ints, methods: tuple[str, ...]) -> tuple[Floats, Floats]:
@@ -88,32 +105,15 @@ def _at_least_sampling(error: Floats, phi: Floats, level: Floats, behind: Floats
     return np.asarray(np.clip(np.sqrt(np.maximum(np.square(error), sampling)), LEAST_ERROR, MOST_ERROR))
 
 
-def _category_rate(level: Floats, known: Bools, category: Ints, count: int) -> Floats:
-    """(K,) median weekly level of the category's SKUs on sale; nan where the category has none or is blank.
-
-    The median, not the mean: a category's mean is made by its few best sellers, which new SKUs seldom join.
-    """
-    use = np.flatnonzero(known & (category >= 0))
-    ordered = use[np.lexsort((level[use], category[use]))]
-    number = np.bincount(category[ordered], minlength=count)
-    begin = np.cumsum(number) - number
-    rate = np.full(count + 1, np.nan)
-    some = number > 0
-    low, high = begin[some] + (number[some] - 1) // 2, begin[some] + number[some] // 2
-    rate[:-1][some] = (level[ordered[low]] + level[ordered[high]]) / 2
-    return np.asarray(rate[np.where(category < 0, count, category)])
-
-
 def _young(found: Levels, weeks: Floats, prior: Floats, launched: Bools) -> Levels:
-    """Lend SKUs with less than LEAST_WEEKS weeks on sale the rate of their category, with its wide error."""
-    level = found.per_day
-    young = (weeks < LEAST_WEEKS) & ~np.isnan(prior) & ((level > 0) | launched)
+    """Name SKUs with less than YOUNG_WEEKS weeks on sale, widen their error, and give those never sold the prior."""
+    level = np.where((weeks <= 0) & launched, np.nan_to_num(prior), found.per_day)
+    young = (weeks < YOUNG_WEEKS) & ~np.isnan(prior) & (level > 0)
+    level = np.where(level < LEAST_RATE * WEEK, 0.0, level)
     share = np.where(young, PRIOR_WEEKS / (weeks + PRIOR_WEEKS), 0.0)
-    blended = (1 - share) * level + share * np.nan_to_num(prior)
-    blended = np.where(blended < LEAST_RATE * WEEK, 0.0, blended)
     wide = np.sqrt((1 - share) * np.square(found.error) + share * MOST_ERROR**2)
     names = np.array(found.method, dtype=object)
     names[young] = "shrunk"
     names[young & (weeks <= 0)] = "category"
-    names[blended <= 0] = "none"
-    return Levels(blended / WEEK, found.dispersion, np.minimum(wide, MOST_ERROR), tuple(names))
+    names[level <= 0] = "none"
+    return Levels(level / WEEK, found.dispersion, np.minimum(wide, MOST_ERROR), tuple(names))

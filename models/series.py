@@ -79,7 +79,7 @@ def _on_sale(units: Floats, launch: Floats, end: Floats, start: float, until: fl
     sold = units > 0
     active, first = sold.sum(axis=0), sold.argmax(axis=0)
     last = weeks - 1 - sold[::-1].argmax(axis=0)
-    late = (active > 0) & (first > 3.0 * (weeks - first) / np.maximum(active, 1))
+    late = seems_launched(first, active, weeks)
     first_day = until - WEEK * (weeks - first) + 1.0
     opens = np.where(np.isnan(launch), np.where(late, first_day, start), launch)
     closes = np.where(np.isnan(end), until, np.minimum(end, until))
@@ -87,3 +87,12 @@ def _on_sale(units: Floats, launch: Floats, end: Floats, start: float, until: fl
     opens = np.where(again, first_day, opens)
     closes = np.where(again, np.minimum(closes, until - WEEK * (weeks - 1 - last)), closes)
     return opens, closes
+
+
+def seems_launched(first: Ints, active: Ints, weeks: Ints | int) -> Bools:
+    """Whether a SKU first sold in week ``first`` of ``weeks``, in ``active`` of them, was not on sale before.
+
+    So it is where that wait is over three times the mean interval between weeks with sales since: under steady trade
+    that has a probability of 5 %.
+    """
+    return np.asarray((active > 0) & (first > 3.0 * (weeks - first) / np.maximum(active, 1)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     "orders", "demand", "skus", "nodes", "regions", "lanes", "supply", "stock", "campaigns", "tiers", "limits",
-    "approvals", "stockhistory",
+    "approvals", "stockhistory", "receipts",
 )  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class Case:
     settings: Settings
     approvals: pd.DataFrame = field(default_factory=lambda: _blank("Approvals"))
     stockhistory: pd.DataFrame = field(default_factory=lambda: _blank("StockHistory"))
+    receipts: pd.DataFrame = field(default_factory=lambda: _blank("Receipts"))
     findings: tuple[Finding, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)  # path, sha256, orders_path, orders_sha256, sheets ...
     previous: Previous | None = None  # the plan in force (``optimizer.previous``); None: what the Stock sheet shows

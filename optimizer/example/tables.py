@@ -15,10 +15,11 @@ from .stock import stock
 Cell = str | float | date | None
 GIVEN = {"SKUs": "catalogue", "Nodes": "nodes", "Regions": "regions", "Supply": "supply", "Campaigns": "campaigns",
          "Tiers": "tiers", "Limits": "limits", "Demand": "demand", "StockHistory": "stockhistory",
+         "Receipts": "receipts",
          "Approvals": "approvals", "Settings": "settings"}  # fmt: skip
 ORDER = (
     "Settings", "SKUs", "Nodes", "Regions", "Lanes", "Supply", "Stock", "Campaigns", "Tiers", "Limits", "Demand",
-    "StockHistory", "Approvals",
+    "StockHistory", "Receipts", "Approvals",
 )  # fmt: skip
 SHEET_KEYS = {sheet.name: sheet.key for sheet in SHEETS}
 FIRST_ORDER = 10_001

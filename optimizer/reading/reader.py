@@ -9,6 +9,7 @@ from typing import Any
 
 from ..case import TABLES, Case
 from ..errors import Finding, InfeasibleCase, InputChanged, InputInvalid
+from ..receipts import with_lead_times
 from ..settings import Settings
 from .archive import Archive, file_hash, inspect
 from .big_sheet import read_big_sheet
@@ -44,7 +45,7 @@ def read_case(path: PathLike, orders: PathLike | None, overrides: Mapping[str, A
         workbook.close()
     _about_the_file(archive, report)
     case = _case(sheets, lines, settings, workbook.lost, report)
-    case = _checked(case, sheets, report)
+    case = with_lead_times(_checked(case, sheets, report))
     return _sourced(case, archive, orders_path)
 
 

@@ -51,6 +51,7 @@ SHEETS: tuple[Sheet, ...] = (
     Sheet("Demand", "a forecast of your own; overrides the history", key=("sku", "region", "period")),
     Sheet("StockHistory", "what was in stock in the past: days without stock are no days without demand",
         key=("date", "sku", "node")),
+    Sheet("Receipts", "deliveries of the past: they move the lead times stated towards those they show"),
     Sheet("Approvals", "which changes and actions need a yes, and from whom", key=("measure", "threshold")),
 )  # fmt: skip
 
@@ -223,6 +224,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("StockHistory", "sku", "code", "the SKU", required=True, refers="SKUs"),
     Column("StockHistory", "node", "code", "where it was counted", required=True, refers="Nodes"),
     Column("StockHistory", "on_hand", "number", "units on the shelf", "units", required=True, low=0.0),
+    # Receipts
+    Column("Receipts", "sku", "code", "what was delivered; or give a supplier", refers="SKUs",
+        blank="the supplier is given"),
+    Column("Receipts", "supplier", "code", "who delivered, or the node that fed it", blank="the SKU's supplier"),
+    Column("Receipts", "node", "code", "where it was delivered", required=True, refers="Nodes"),
+    Column("Receipts", "ordered", "date", "day of the order", required=True),
+    Column("Receipts", "received", "date", "day it stood on the shelf", blank="not received yet"),
+    Column("Receipts", "quantity", "number", "units delivered", "units", low=0.0, blank="not known"),
     # Approvals
     Column("Approvals", "measure", "choice", "value of one change, transfer, purchase or clearance, of all "
         "purchases from a supplier, or the cost of opening a node", "", required=True, choices=APPROVALS),
