@@ -241,6 +241,9 @@ class Rows:
             if limit.measure in uses and limit.regions is None:
                 masked = limit.skus[k] & limit.nodes[n]
                 yield np.where(masked, self.limit[i, t], -1), columns.column, uses[limit.measure]
+            elif limit.measure == "change_value" and case.in_force is not None:
+                new = limit.skus[k] & limit.nodes[n] & (t == 0) & ~case.in_force[k, n]
+                yield np.where(new, self.limit[i, 0], -1), columns.column, uses["value"]
         yield from self._stocked_entries(columns, k)
         yield from self._whole_entries(columns)
         if self.lanes_matter:
@@ -257,7 +260,7 @@ class Rows:
             yield row, columns.column, columns.stocked
 
     def _whole_entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
-        """Limits on cost, on purchases and on changes."""
+        """Limits on cost, on purchases and on changes; of the value of changes, what is left."""
         every = np.arange(len(columns))
         for i, limit in enumerate(self.instance.limits):
             row = int(self.limit[i].max(initial=-1))
@@ -268,6 +271,9 @@ class Rows:
                 yield counted, every, columns.purchases
             elif limit.measure == "changes":
                 yield counted, every, columns.changed @ limit.nodes.astype(float)
+            elif limit.measure == "change_value":
+                left = columns.changed * self.instance.left_value[columns.sku]
+                yield counted, every, left @ limit.nodes.astype(float)
 
     def _lane_entries(self, columns: Columns) -> Iterator[tuple[Ints, Ints, Floats]]:
         case = self.instance

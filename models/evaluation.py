@@ -358,6 +358,14 @@ class _Use:
         changed = np.zeros(self.stocked.shape[:2]) if before is None else self.stocked[:, :, 0] != before
         return np.full(self.stocked.shape[2], float(changed[limit.skus][:, limit.nodes].sum()))
 
+    def _change_value(self, limit: LimitRow) -> Floats:
+        case = self.instance
+        if case.in_force is None:
+            return np.zeros(len(case.periods))
+        arrived = self.policy.average[:, :, 0] * case.unit_cost[:, None] * ~case.in_force
+        moved = arrived + case.left_value * ~self.stocked[:, :, 0]
+        return np.full(len(case.periods), float(moved[limit.skus][:, limit.nodes].sum()))
+
     def _purchases(self, limit: LimitRow) -> Floats:
         case = self.instance
         wanted = case.days[0] * case.mean[:, :, 0].sum(axis=1) + self.policy.average[:, :, 0].sum(axis=1)

@@ -28,7 +28,7 @@ STAGES = ((True, 16, 3), (False, 4, 2))  # parcels shared; rounds at most; round
 PARTS = (1.0, 0.4, 0.15, 0.05, 0.01)  # of the moves that fit, by gain, tried until the sum falls
 LEAST_GAIN = 1e-4  # share of the sum; a round that gains less is one without gain
 HELD = ("value", "volume_m3", "units", "units_per_day", "skus")  # measures of limits, summed over SKU-nodes
-BY_SKU = ("units_per_day", "purchases", "changes")  # summed over SKUs
+BY_SKU = ("units_per_day", "purchases", "changes", "change_value")  # summed over SKUs
 SLACK, FADE, STEEP = (
     0.97,
     0.9,

@@ -18,10 +18,11 @@ Bools = NDArray[np.bool_]
 TEMPERATURES = ("ambient", "chilled", "frozen")
 MEASURES = (
     "value", "volume_m3", "units", "units_per_day", "skus", "nodes", "cost", "on_time_share", "purchases", "changes",
+    "change_value",
 )  # fmt: skip
 
 
-FIRST_PERIOD = ("purchases", "changes")  # measures of the first period only
+FIRST_PERIOD = ("purchases", "changes", "change_value")  # measures of the first period only
 
 
 def summed(cell: Ints, values: Floats, size: int) -> Floats:
@@ -132,6 +133,7 @@ class Instance:
     start: Bools | None = None  # (K,N,T) placement a search begins with, and keeps as far as the asked gap allows
     keep_gap: float = 0.0  # the start is kept whole up to this gap, too
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
+    stood: Floats | None = None  # (K,N) units that count for what is left; None = on hand + on order
 
     @property
     def turns(self) -> Floats:
@@ -147,6 +149,14 @@ class Instance:
             return np.zeros(self.feeder.shape)
         cleared = np.zeros(self.feeder.shape) if self.clearing is None else self.clearing
         return np.where(self.in_force, self.change_cost_out + cleared, 0.0)
+
+    @property
+    def left_value(self) -> Floats:
+        """(K,N) value at cost of what stands at each node in force, should the first period leave it; else 0."""
+        if self.in_force is None:
+            return np.zeros(self.feeder.shape)
+        units = self.on_hand + self.on_order if self.stood is None else self.stood
+        return np.where(self.in_force, self.unit_cost[:, None] * units, 0.0)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -49,7 +49,8 @@ def priced(instance: Instance, batch: Batch, prices: Prices, t: int) -> Floats:
         total += by_set @ (instance.mean[skus, :, t] * factor[:, None]).T
     total += _purchase_rent(instance, batch, prices, t)
     if t == 0 and instance.in_force is not None:
-        total += (change_rents(instance, skus, prices) * instance.in_force[skus]).sum(axis=1)
+        total += (change_rents(instance, skus, prices, "changes") * instance.in_force[skus]).sum(axis=1)
+        total += (change_rents(instance, skus, prices, "change_value") * instance.left_value[skus]).sum(axis=1)
     return total
 
 
@@ -89,8 +90,11 @@ def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
     for i, limit in enumerate(instance.limits):
         if limit.measure in by_measure and limit.regions is None and prices.limits[i, t] != 0.0:
             by_measure[limit.measure] += prices.limits[i, t] * np.outer(limit.skus[skus], limit.nodes)
-    if t == 0:
-        by_measure["skus"] += change_rents(instance, skus, prices) * instance.turns[skus]
+    if t == 0 and instance.in_force is not None:
+        by_value = change_rents(instance, skus, prices, "change_value")
+        by_measure["skus"] += change_rents(instance, skus, prices, "changes") * instance.turns[skus]
+        by_measure["skus"] -= by_value * instance.left_value[skus]
+        by_measure["value"] += by_value * ~instance.in_force[skus]
     volume = by_measure["volume_m3"] * instance.volume_m3[skus, None]
     stock = by_measure["value"] * instance.unit_cost[skus, None] + by_measure["units"]
     slots = by_measure["skus"]
@@ -100,11 +104,11 @@ def rents(instance: Instance, batch: Batch, prices: Prices, t: int) -> Rents:
     return stock, volume, by_measure["units_per_day"], slots, used
 
 
-def change_rents(instance: Instance, skus: Ints, prices: Prices) -> Floats:
-    """(B,N) rent on a placement that is not as it was before the first period."""
+def change_rents(instance: Instance, skus: Ints, prices: Prices, measure: str) -> Floats:
+    """(B,N) rent on a placement that is not as it was before the first period, or on the value of such a one."""
     total = np.zeros((len(skus), len(instance.nodes)))
     for i, limit in enumerate(instance.limits):
-        if limit.measure == "changes":
+        if limit.measure == measure:
             total += prices.limits[i, 0] * np.outer(limit.skus[skus], limit.nodes)
     return total
 

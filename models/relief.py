@@ -17,7 +17,7 @@ from .outcome import Relief, Rents
 UNITS = {
     "value": "money", "volume_m3": "m3", "units": "units", "units_per_day": "units/day", "skus": "SKUs",
     "nodes": "nodes", "cost": "money", "on_time_share": "late parcels/day", "purchases": "money",
-    "changes": "changes",
+    "changes": "changes", "change_value": "money",
 }  # fmt: skip
 LIMITS = {"value": "budget", "units": "units", "units_per_day": "units_per_day", "skus": "max_skus"}
 

@@ -20,7 +20,7 @@ from .outcome import Outcome, Progress, Relief, Rents
 COST = 2.0**8  # about what a SKU costs over the horizon, in the solver's money
 USE = 2.0**8  # about the largest a usage variable gets, or the number of SKUs if that is more
 FAR = 2.0**20  # times all that could be used: room beyond this is no limit
-MONEY_MEASURES = ("value", "cost", "purchases")
+MONEY_MEASURES = ("value", "cost", "purchases", "change_value")
 MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
     "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",

@@ -139,6 +139,11 @@ def _limit_use(instance: Instance, made: Evaluation, stocked: Bools, limit: Limi
         before = stocked[:, :, 0] if instance.in_force is None else instance.in_force
         changed = (stocked[:, :, 0] != before)[:, limit.nodes].sum(axis=1)
         return np.repeat(changed[:, None].astype(float), len(instance.periods), axis=1)
+    if limit.measure == "change_value":
+        before = stocked[:, :, 0] if instance.in_force is None else instance.in_force
+        arrived = made.average_stock[:, :, 0] * instance.unit_cost[:, None] * ~before
+        worth = (arrived + instance.left_value * ~stocked[:, :, 0])[:, limit.nodes].sum(axis=1)
+        return np.repeat(worth[:, None], len(instance.periods), axis=1)
     if limit.measure == "on_time_share" or (limit.measure == "units_per_day" and limit.regions is not None):
         return _shipped(instance, made, limit)
     held = {

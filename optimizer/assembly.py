@@ -18,7 +18,7 @@ from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of, uplift_findings
 from .holding import Holding, holding, holding_findings, several
 from .periods import horizon_of, period_numbers
-from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with
+from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with, stood
 from .sites import rooms
 from .sourcing import sources
 
@@ -125,7 +125,7 @@ def _stock(case: Case) -> Mapping[str, Any]:
     stock = case.stock
     if stock.empty:
         in_force = in_force_by_plan(case)
-        return {"in_force": in_force, "on_hand": np.zeros(shape), "on_order": np.zeros(shape)}
+        return {"in_force": in_force, "on_hand": np.zeros(shape), "on_order": np.zeros(shape), "stood": stood(case)}
     cell = positions(stock["sku"], case.skus["sku"], "Stock!sku") * shape[1]
     cell += positions(stock["node"], case.nodes["node"], "Stock!node")
     size = shape[0] * shape[1]
@@ -137,6 +137,7 @@ def _stock(case: Case) -> Mapping[str, Any]:
         "on_hand": on_hand,
         "on_order": on_order,
         "clearing": _clearing(case, cell, shape),
+        "stood": stood(case),
     }
 
 

@@ -110,9 +110,13 @@ class GapTooWide(NodewiseError):
 
 
 class NoPlanInTime(NodewiseError):
-    """The time limit passed before any plan was found."""
+    """The time limit passed before any plan was found, or the search ended by itself without one (``reason``)."""
 
     exit_code = 6
+
+    def __init__(self, message: str, remedy: str = "", reason: str = "time_limit") -> None:
+        super().__init__(message, remedy)
+        self.reason = reason
 
 
 class SolverFailure(NodewiseError):

@@ -192,7 +192,12 @@ def no_plan(
     if outcome.relief:
         lack = relief_text(told(outcome.relief, settings.currency))
         message = f"no plan was found among the sets of nodes that were searched: {lack}"
-        return NoPlanInTime(message, "Give this much more room, relax the limit, or lower max_nodes of the tier.")
+        remedy = "Give this much more room, relax the limit, or lower max_nodes of the tier."
+        return NoPlanInTime(message, remedy, "no_plan_found")
+    if outcome.status == "stalled":
+        message = "the search ended without a plan: fractions of SKUs would fit the limits, whole ones hardly do."
+        remedy = "Make the tightest limit a little wider, or soft (penalty_per_unit)."
+        return NoPlanInTime(message, remedy, "no_plan_found")
     return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
 
 

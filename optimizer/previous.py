@@ -16,7 +16,7 @@ from .errors import Finding, UsageError, numbered
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.instance import Bools, Ints
+    from models.instance import Bools, Floats, Ints
 
     from .auditing.workbook import PlanBook
     from .case import Case
@@ -153,6 +153,17 @@ def in_force_by_plan(case: Case) -> Bools | None:
         return None
     held = _held(previous, case)
     return held[:, :, previous.periods.index(previous.period)]
+
+
+def stood(case: Case) -> Floats | None:
+    """(K,N) average stock of the earlier plan in the period in force, 0 where it has none; None without a plan."""
+    if case.previous is None:
+        return None
+    rows = case.previous.in_force
+    k, n, known = matched(rows, case)
+    out = np.zeros((len(case.skus), len(case.nodes)))
+    out[k, n] = rows["average_stock"].to_numpy(float)[known]
+    return out
 
 
 def placement_to_begin_with(case: Case) -> Bools | None:

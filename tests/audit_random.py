@@ -23,6 +23,7 @@ MEASURES = (
     "on_time_share",
     "purchases",
     "changes",
+    "change_value",
 )
 
 

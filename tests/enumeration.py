@@ -72,7 +72,7 @@ class Rows:
 
     def limit_periods(self, row: LimitRow) -> list[int]:
         """Where a limit's rows stand: its periods, or its first one for a sum over the periods."""
-        if row.measure in ("purchases", "changes"):
+        if row.measure in ("purchases", "changes", "change_value"):
             return [0]
         masked = np.flatnonzero(row.periods).tolist()
         return masked[:1] if row.measure == "cost" else masked
@@ -100,6 +100,14 @@ class Rows:
             return float(where[0] in h.nodes)
         return sum(i.parcels_per_unit[k] * i.mean[k, r, where[1]] for r, lane in h.primary.items() if lane == where[0])
 
+    def _moved(self, k: int, n: int, h: Holding) -> float:
+        """Value of what comes to a node that did not have the SKU, or of what stood where it is no more."""
+        i = self.instance
+        if i.in_force is None or (n in h.nodes) == bool(i.in_force[k, n]):
+            return 0.0
+        stood = i.on_hand[k, n] + i.on_order[k, n] if i.stood is None else i.stood[k, n]
+        return i.unit_cost[k] * (h.average[n] if n in h.nodes else stood)
+
     def _limit_use(self, row: LimitRow, k: int, holdings: list[Holding], changes: list[float], t: int) -> float:
         i, h = self.instance, holdings[t]
         if not row.skus[k] or row.measure == "nodes":
@@ -110,6 +118,8 @@ class Rows:
         if row.measure == "changes":
             known = i.in_force is not None
             return float(sum(known and (n in holdings[0].nodes) != bool(i.in_force[k, n]) for n in nodes))
+        if row.measure == "change_value":
+            return sum(self._moved(k, n, holdings[0]) for n in nodes)
         if row.measure == "purchases":
             wanted = i.days[0] * i.mean[k, :, 0].sum() + sum(holdings[0].average)
             return i.unit_cost[k] * max(0.0, wanted - i.on_hand[k].sum() - i.on_order[k].sum())

@@ -227,11 +227,15 @@ def _limits(rng: np.random.Generator, instance: Instance, on: dict[str, bool]) -
 
 def _limit(rng: np.random.Generator, instance: Instance, name: str, penalty: float) -> LimitRow:
     skus, nodes, regions, periods = instance.shape
-    measure = str(rng.choice(list(_rough_use(instance))))
+    measure = str(rng.choice([name for name in _rough_use(instance) if name != "change_value"]))
+    if measure == "changes" and int(name[-1]) % 2:
+        measure = "change_value"
     whole = measure in ("cost", "on_time_share", "purchases")
     filtered = bool(rng.random() < 0.4) and measure != "nodes"
     regional = measure in ("units_per_day", "on_time_share") and rng.random() < 0.5
-    upper = measure in ("cost", "purchases", "changes", "nodes") or (measure != "on_time_share" and rng.random() < 0.6)
+    upper = measure in ("cost", "purchases", "changes", "change_value", "nodes") or (
+        measure != "on_time_share" and rng.random() < 0.6
+    )
     loose = rng.uniform(0.8, 2.2) if upper else rng.uniform(0.05, 0.4)
     share = measure == "on_time_share"
     return LimitRow(
@@ -245,7 +249,7 @@ def _limit(rng: np.random.Generator, instance: Instance, name: str, penalty: flo
         nodes=np.ones(nodes, dtype=bool) if whole or rng.random() < 0.5 else _some(rng, nodes),
         regions=_some(rng, regions) if regional else None,
         periods=np.ones(periods, dtype=bool)
-        if measure in ("purchases", "changes") or rng.random() < 0.6
+        if measure in ("purchases", "changes", "change_value") or rng.random() < 0.6
         else _some(rng, periods),
         penalty=penalty,
         filtered=filtered,
@@ -273,4 +277,5 @@ def _rough_use(instance: Instance) -> dict[str, float]:
         "on_time_share": 0.9,
         "purchases": sold * 1.5,
         "changes": float(len(daily)),
+        "change_value": float((daily * 15) @ instance.unit_cost),
     }

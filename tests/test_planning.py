@@ -151,7 +151,8 @@ BUDGET = (Relief("budget", "", "2027-01", 302683.2, "money"),)
         (Outcome("time_limit", float("inf"), 1234.5), errors.NoPlanInTime, "less than 1,234 EUR"),
         (Outcome("time_limit", float("inf"), -float("inf")), errors.NoPlanInTime, "no plan in 60 s"),
         (Outcome("interrupted", float("inf"), 0.0), errors.Interrupted, "before a plan"),
-        (Outcome("stalled", float("inf"), 0.0), errors.SolverFailure, "stalled"),
+        (Outcome("stalled", float("inf"), 0.0), errors.NoPlanInTime, "whole ones hardly"),
+        (Outcome("20", float("inf"), 0.0), errors.SolverFailure, "status 20"),
     ],
 )
 def test_a_solve_without_a_plan_is_never_flattened(outcome: Outcome, kind: type[Exception], words: str) -> None:

@@ -231,7 +231,7 @@ def test_a_wrong_word_is_told_with_the_nearest_choice(tmp_path: Path) -> None:
     sheets["Limits"][1][1] = "valeu"
     told = [str(finding) for finding in findings(save(tmp_path / "book.xlsx", sheets)) if finding.code == "D-030"]
     assert len(told) == 1
-    assert told[0].endswith('changes. Did you mean "value"?')
+    assert told[0].endswith('change_value. Did you mean "value"?')
     assert told[0].count("on_time_share") == 1
     asked = Finding("S-002", "error", "Region", "", 'did you mean "Regions"?', "Rename it.")
     assert str(asked) == 'S-002 Region: did you mean "Regions"? Rename it.'

@@ -15,6 +15,7 @@ import pytest
 import optimizer
 from models.column_generation import solve
 from models.evaluation import evaluate
+from optimizer.audit import audit
 from optimizer.errors import UsageError
 from optimizer.previous import covering, made_from, with_previous
 
@@ -226,3 +227,23 @@ def test_a_limit_on_changes_holds(earlier: Path) -> None:
         assert (plan.changes["change"] == "gone").sum() == gone
         row = plan.limits.set_index("limit").loc["calm"]
         assert (row["used"], row["amount"], row["period"]) == (gone, amount, "2027-01")
+
+
+def test_a_limit_on_the_value_of_changes_is_that_of_the_sheet(earlier: Path, tmp_path: Path) -> None:
+    """The same move of S1 from HUB to CENTRAL: with nothing to spend it does not happen; else what the limit counts is
+    the value of the lines of the sheet that are new or gone, of the earlier plan's stock, though 99 stand there today;
+    the auditor counts the same."""
+    lanes = hand_case().lanes.drop(columns="estimated").to_dict("records")
+    near = [lane | {"cost_per_parcel": 1, "transit_days": 2} if lane["node"] == "CENTRAL" else lane for lane in lanes]
+    nodes = [row | {"stocking_cost_per_sku_month": 10} for row in hand_case().nodes.to_dict("records")]
+    for amount, gone in ((0.0, 0), (1e6, 1)):
+        limit = {"limit": "calm", "measure": "change_value", "sense": "max", "amount": amount}
+        held = [{"sku": "S1", "node": "HUB", "on_hand": 99, "on_order": 0}]
+        case = hand_case({"change_cost_out": 0}, stock=held, lanes=near, nodes=nodes, limits=[limit])
+        case = with_previous(case, earlier)
+        plan = _again(case)
+        moved = plan.changes[plan.changes["change"].isin(["new", "gone"])]
+        assert (moved["change"] == "gone").sum() == gone
+        row = plan.limits.set_index("limit").loc["calm"]
+        assert (row["used"], row["period"]) == (pytest.approx(moved["value"].sum()), "2027-01")
+        assert audit(_written(plan, tmp_path), case) == ()

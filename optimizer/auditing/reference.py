@@ -52,6 +52,7 @@ class Reference:
     on_order: Floats  # (K,N)
     in_force: Bools | None  # (K,N) where stock stands today; None: unknown, the first period's additions are free
     clearing: Floats  # (K,N) money to clear what lies at a node in force
+    stood: Floats  # (K,N) units at a node in force: the earlier plan's average stock, else on hand and on order
 
 
 def reference(case: Case, rates: Rates) -> Reference:
@@ -74,6 +75,7 @@ def reference(case: Case, rates: Rates) -> Reference:
         on_order=on_order,
         in_force=in_force,
         clearing=clearing(case, known) * (0.0 if in_force is None else in_force),
+        stood=on_hand + on_order if case.previous is None else planned_before(case, known),
     )
 
 
@@ -86,6 +88,18 @@ def in_force_today(case: Case, known: Facts, on_hand: Floats, on_order: Floats) 
     k, n = positions(rows["sku"], known.goods.names), positions(rows["node"], known.sites.names)
     out = np.zeros(on_hand.shape, dtype=bool)
     out[k[(k >= 0) & (n >= 0)], n[(k >= 0) & (n >= 0)]] = True
+    return out
+
+
+def planned_before(case: Case, known: Facts) -> Floats:
+    """(K,N) average stock of the earlier plan in the period that covers the new start."""
+    out = np.zeros((len(known.goods.names), len(known.sites.names)))
+    if case.previous is not None:
+        rows = case.previous.placement
+        rows = rows[rows["period"] == case.previous.period]
+        k, n = positions(rows["sku"], known.goods.names), positions(rows["node"], known.sites.names)
+        both = (k >= 0) & (n >= 0)
+        out[k[both], n[both]] = rows["average_stock"].to_numpy(dtype=float)[both]
     return out
 
 

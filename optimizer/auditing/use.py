@@ -16,7 +16,7 @@ from .reference import Reference
 if TYPE_CHECKING:
     from optimizer.case import Case
 
-AT_FIRST = ("purchases", "changes")  # measures of the first period
+AT_FIRST = ("purchases", "changes", "change_value")  # measures of the first period
 SPANNING = ("cost", *AT_FIRST)  # measures that hold over their periods together, not in each
 ROW_MEASURES = {
     "value": "value", "volume_m3": "volume_m3", "units": "average_stock", "units_per_day": "flow", "skus": "stocked",
@@ -158,6 +158,8 @@ def limit_use(limit: Limit, ref: Reference, plan: Decisions, found: Recomputed, 
     if limit.measure == "changes":
         before = plan.stocked[:, :, 0] if ref.in_force is None else ref.in_force
         return np.array([float((plan.stocked[:, :, 0] ^ before)[np.ix_(limit.skus, limit.nodes)].sum())])
+    if limit.measure == "change_value":
+        return np.array([float(change_value(ref, plan, found)[np.ix_(limit.skus, limit.nodes)].sum())])
     if limit.measure == "purchases":
         return np.array([purchases(ref, found)[limit.skus].sum()])
     column = {
@@ -183,6 +185,19 @@ def _cost(limit: Limit, found: Recomputed, nodes: NodeUse) -> float:
         return skus
     own = sum(float(term[:, limit.periods].sum()) for term in (nodes.fixed, nodes.opening, nodes.surge))
     return skus + own
+
+
+def change_value(ref: Reference, plan: Decisions, found: Recomputed) -> Floats:
+    """(K,N) money: average stock at cost where a SKU is new; where it is gone, what stood there."""
+    out = np.zeros(plan.stocked.shape[:2])
+    if ref.in_force is None:
+        return out
+    first = found.rows[(found.rows["t"] == 0) & found.rows["stocked"].astype(bool)]
+    k, n = (first[name].to_numpy(dtype=np.int64) for name in ("k", "n"))
+    new = ~ref.in_force[k, n]
+    out[k[new], n[new]] = (first["average_stock"].to_numpy(dtype=float) * ref.known.goods.unit_cost[k])[new]
+    gone = ref.in_force & ~plan.stocked[:, :, 0]
+    return out + np.where(gone, ref.known.goods.unit_cost[:, None] * ref.stood, 0.0)
 
 
 def purchases(ref: Reference, found: Recomputed) -> Floats:

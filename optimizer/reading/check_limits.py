@@ -21,7 +21,7 @@ from .places import Places
 SKU_FILTERS = ("sku", "category", "tier", "temperature")
 NODE_FILTERS = ("node", "node_type")
 BY_REGION = ("units_per_day", "on_time_share")
-BY_NODE = ("value", "volume_m3", "units", "units_per_day", "skus", "nodes", "changes")
+BY_NODE = ("value", "volume_m3", "units", "units_per_day", "skus", "nodes", "changes", "change_value")
 
 
 def empty_filters(case: Case, places: Places) -> Iterator[Hit]:
@@ -112,7 +112,7 @@ def misfits(case: Case, places: Places) -> Iterator[Hit]:
         within = limit["period"] is None or not _foreign(case, limit["period"])
         if measure in FIRST_PERIOD and within and limit["period"] not in (None, first):
             yield Hit(places.cell("Limits", "period", row), limit["period"], f"{measure} are those of {first} only")
-        if measure == "changes" and limit["sense"] == "min":
+        if measure in ("changes", "change_value") and limit["sense"] == "min":
             yield Hit(places.cell("Limits", "sense", row), "min", "no plan is made to change more: max only")
         if measure == "cost" and limit["sense"] == "min":
             yield Hit(places.cell("Limits", "sense", row), "min", "no plan is made to cost more: max only")

@@ -32,7 +32,7 @@ def recorded(run: Run, stop: Stop) -> Iterator[None]:
 def stop_reason(error: BaseException) -> str:
     """Why there was no plan to show."""
     if isinstance(error, NoPlanInTime):
-        return "time_limit"
+        return error.reason
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return "interrupted"
     if isinstance(error, InfeasibleCase):

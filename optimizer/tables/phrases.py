@@ -13,7 +13,7 @@ from ..rents import Ground, lane_name
 ONE = {
     "value": "{currency}", "volume_m3": "m3", "units": "unit", "units_per_day": "unit a day", "skus": "SKU",
     "nodes": "node", "cost": "{currency}", "on_time_share": "late parcel a day", "purchases": "{currency}",
-    "changes": "change",
+    "changes": "change", "change_value": "{currency}",
 }  # fmt: skip
 
 

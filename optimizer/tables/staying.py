@@ -71,6 +71,8 @@ def _more(basis: PlanBasis, other: Evaluation, stocked: Bools) -> dict[str, Floa
     }
     if case.in_force is not None:
         more["changes"] = (stocked != case.in_force).astype(float) - (planned != case.in_force)
+        left = case.left_value * (planned.astype(float) - stocked)
+        more["change_value"] = left + np.where(case.in_force, 0.0, more["value"])
     return more
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.explain import evaluated
-from models.instance import Floats, Instance
+from models.instance import FIRST_PERIOD, Floats, Instance
 from models.scarce import Scarce, rent_of, used_in_all
 
 from ..turns import figure
@@ -17,8 +17,6 @@ from .phrases import footing, nodes_of, unit, whole, words
 
 if TYPE_CHECKING:
     from ..explain import LimitExplained
-
-FIRST_ONLY = ("changes", "purchases")  # measures of the first period
 
 
 def worth(why: LimitExplained) -> pd.DataFrame:
@@ -36,7 +34,7 @@ def _amount(case: Instance, thing: Scarce) -> Floats:
     if thing.kind == "limit":
         limit = case.limits[thing.place[0]]
         first = np.arange(len(case.periods)) == 0
-        holds = limit.periods & first if limit.measure in FIRST_ONLY else limit.periods
+        holds = limit.periods & first if limit.measure in FIRST_PERIOD else limit.periods
         return np.where(holds, limit.amount, np.nan)
     amounts = {
         "room": case.room_m3, "units_per_day": case.units_per_day, "skus": case.max_skus,
