@@ -120,6 +120,18 @@ def test_a_broken_text_table(tmp_path: Path) -> None:
     assert "F-007" in raised(path, InputInvalid)
 
 
+def test_a_list_of_contents_without_the_workbook(tmp_path: Path) -> None:
+    """F-006 names the list of contents, [Content_Types].xml, where it does not say which part is the workbook."""
+
+    def lost(name: str, data: bytes) -> bytes:
+        return re.sub(rb'<Override[^>]*"/xl/workbook.xml"[^>]*/>', b"", data) if name == "[Content_Types].xml" else data
+
+    path = rebuilt(save(tmp_path / "book.xlsx", good()), lost)
+    message = raised(path, InputInvalid)
+    assert "F-006" in message
+    assert "[Content_Types].xml" in message
+
+
 def test_a_zip_bomb_is_refused_by_its_directory(tmp_path: Path) -> None:
     """F-008 and exit code 12: 30 MB of blanks pack over 200 to 1."""
     path = rebuilt(save(tmp_path / "book.xlsx", good()), same, {"xl/worksheets/sheet99.xml": b" " * 30_000_000})

@@ -60,6 +60,10 @@ class Workbook:
                 except (ParseError, KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
                     part = "xl/sharedStrings.xml" if "haredStrings" in str(error) else "xl/workbook.xml"
                     raise damaged(self.archive.path, part) from None
+                except OSError as error:  # openpyxl's word for a workbook that the list of contents does not name
+                    if "workbook part" not in str(error):
+                        raise
+                    raise damaged(self.archive.path, "[Content_Types].xml") from None
         return self._book
 
     def close(self) -> None:
