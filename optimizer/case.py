@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .previous import Previous
+    from .reading.places import NamedRows
 
 TABLES = (
     "orders", "demand", "skus", "nodes", "regions", "lanes", "supply", "stock", "campaigns", "tiers", "limits",
@@ -49,6 +50,7 @@ class Case:
     findings: tuple[Finding, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)  # path, sha256, orders_path, orders_sha256, sheets ...
     previous: Previous | None = None  # the plan in force (``optimizer.previous``); None: what the Stock sheet shows
+    places: Mapping[str, NamedRows] = field(default_factory=dict)  # rows of Nodes, Lanes and Limits in the workbook
 
     def table(self, name: str) -> pd.DataFrame:
         """The table of a sheet, by the sheet's name in any case (``"SKUs"``, ``"orders"``)."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .case import Case
     from .plan import Plan
+    from .reading.places import NamedRows
     from .settings import Settings
 
 Listener = Callable[["Progress"], None]
@@ -106,7 +107,7 @@ class Planner:
         check_claim(outcome)
         found = assembly_findings(self.case, self.rates)
         if outcome.stocked is None:
-            raise no_plan(outcome, self.case.settings, (*self.case.findings, *found))
+            raise no_plan(outcome, self.case.settings, (*self.case.findings, *found), self.case.places)
         outcome, evaluation, split = self._kept_together(outcome, began)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         facts |= split
@@ -176,12 +177,16 @@ def overridden(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def no_plan(
-    outcome: Outcome, settings: Settings, findings: Iterable[Finding] = ()
+    outcome: Outcome,
+    settings: Settings,
+    findings: Iterable[Finding] = (),
+    places: Mapping[str, NamedRows] | None = None,
 ) -> InfeasibleCase | NoPlanInTime | Interrupted | SolverFailure:
-    """Why a solve ended without a plan, as the error to raise; ``findings`` were noticed on the way."""
+    """Why a solve ended without a plan, as the error to raise; ``findings`` were noticed on the way, ``places`` are
+    the rows of the workbook that shortages are told by."""
     if outcome.status == "infeasible":
         remedy = "Give this much more room, or relax the limit."
-        relief = told(outcome.relief, settings.currency)
+        relief = told(outcome.relief, settings, places)
         return InfeasibleCase(f"no plan keeps every limit: {relief_text(relief)}", relief, remedy, findings)
     if outcome.status == "interrupted":
         return Interrupted("stopped before a plan was found.")
@@ -190,7 +195,7 @@ def no_plan(
         known = least if outcome.bound > -float("inf") else ""
         return NoPlanInTime(f"no plan in {settings.time_limit:g} s.{known}", "Raise --time-limit.")
     if outcome.relief:
-        lack = relief_text(told(outcome.relief, settings.currency))
+        lack = relief_text(told(outcome.relief, settings, places))
         message = f"no plan was found among the sets of nodes that were searched: {lack}"
         remedy = "Give this much more room, relax the limit, or lower max_nodes of the tier."
         return NoPlanInTime(message, remedy, "no_plan_found")

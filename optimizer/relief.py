@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from models.outcome import Relief
+
+from .settings import Settings
+
 if TYPE_CHECKING:
-    from models.outcome import Relief
+    from .reading.places import NamedRows
 
 SHOWN = 5  # lines named in a message
 DIGITS = 4  # of an amount
@@ -22,30 +26,47 @@ THINGS = {
     "units": "the units allowed at {where}",
 }  # kind of limit -> what is short
 
-COLUMNS = {
-    "units_per_day": "Nodes: units_per_day of {where}",
-    "max_skus": "Nodes: max_skus of {where}",
-    "surge": "Nodes: surge_m3 of {where}",
-    "budget": "Settings: budget",
-}  # kind of limit -> where it stands in the workbook
+COLUMNS = {"units_per_day": "units_per_day", "max_skus": "max_skus", "surge": "surge_m3"}  # of Nodes, by kind of limit
 
 
-def told(relief: Sequence[Relief], currency: str) -> tuple[Relief, ...]:
-    """The lines as a planner reads them: money in the case's currency, and one line per period for the budget.
+@dataclass(frozen=True)
+class Shortage(Relief):
+    """A line of relief as a planner reads it, with the cells of the workbook that give more ('' = not known)."""
 
-    >>> from models.outcome import Relief
+    cell: str = ""
+
+
+def told(
+    relief: Sequence[Relief], settings: Settings, places: Mapping[str, NamedRows] | None = None
+) -> tuple[Shortage, ...]:
+    """The lines with money in the case's currency, one line per period for the budget, and their cells.
+
     >>> lines = (Relief("budget", "DAL", "2027-01", 30.0, "money"), Relief("budget", "NYC", "2027-01", 12.0, "money"))
-    >>> told(lines, "USD")
-    (Relief(limit='budget', where='', period='2027-01', amount=42.0, unit='USD'),)
+    >>> told(lines, Settings())
+    (Shortage(limit='budget', where='', period='2027-01', amount=42.0, unit='USD', cell=''),)
     """
-    lines: dict[tuple[str, str, str], Relief] = {}
+    lines: dict[tuple[str, str, str], Shortage] = {}
     for line in relief:
         where = "" if line.limit == "budget" else line.where
-        unit = currency if line.unit == "money" else line.unit
+        unit = settings.currency if line.unit == "money" else line.unit
         known = lines.get((line.limit, where, line.period))
         amount = line.amount + (known.amount if known else 0.0)
-        lines[line.limit, where, line.period] = replace(line, where=where, unit=unit, amount=amount)
+        changed = Shortage(line.limit, where, line.period, amount, unit)
+        lines[line.limit, where, line.period] = replace(changed, cell=_cell(changed, settings, places or {}))
     return tuple(lines.values())
+
+
+def _cell(line: Relief, settings: Settings, places: Mapping[str, NamedRows]) -> str:
+    sheet, column, name = input_of(line)
+    if sheet == "Settings":
+        origin = settings.origins[column]
+        return "" if origin == "default" else origin
+    return places[sheet].cells(column, name) if sheet in places else ""
+
+
+def cell_of(line: Relief) -> str:
+    """The cells of the workbook that give more; '' where they are not known."""
+    return line.cell if isinstance(line, Shortage) else ""
 
 
 def relief_text(relief: Sequence[Relief]) -> str:
@@ -68,30 +89,47 @@ def relief_text(relief: Sequence[Relief]) -> str:
 
 
 def _worst(lines: Sequence[Relief]) -> str:
-    line = relief_line(max(lines, key=lambda one: one.amount))
-    return f"{line} (the most of {len(lines)} periods)" if len(lines) > 1 else line
+    worst = max(lines, key=lambda one: one.amount)
+    beside = [cell_of(worst), f"the most of {len(lines)} periods" if len(lines) > 1 else ""]
+    told_beside = "; ".join(part for part in beside if part)
+    return relief_line(worst) + (f" ({told_beside})" if told_beside else "")
 
 
-def where_to_change(relief: Relief) -> str:
-    """Sheet, column and row that give more; '' where several together are short.
+def input_of(relief: Relief) -> tuple[str, str, str]:
+    """Sheet, column and name of the row that give more; ('', '', '') where several together are short.
 
-    >>> from models.outcome import Relief
-    >>> where_to_change(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
-    'Nodes: chilled_m3 of DAL'
-    >>> where_to_change(Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
-    'Limits: Cap A'
+    >>> input_of(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
+    ('Nodes', 'chilled_m3', 'DAL')
+    >>> input_of(Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
+    ('Limits', 'amount', 'Cap A')
     """
     name, _, temperature = relief.where.rpartition(" ")
     if relief.limit == "room":
-        return f"Nodes: {temperature}_m3 of {name}"
+        return "Nodes", f"{temperature}_m3", name
     if relief.limit == "lane":
-        column = "temperatures" if relief.unit == "units/day" else "parcels_per_day"
-        return f"Lanes: {column} of {relief.where}"
+        return "Lanes", "temperatures" if relief.unit == "units/day" else "parcels_per_day", relief.where
+    if relief.limit == "budget":
+        return "Settings", "budget", ""
     if relief.limit in COLUMNS:
-        return COLUMNS[relief.limit].format(where=relief.where)
+        return "Nodes", COLUMNS[relief.limit], relief.where
     if relief.limit in ("nodes", "at least", *THINGS):
-        return ""
-    return f"Limits: {relief.limit}"
+        return "", "", ""
+    return "Limits", "amount", relief.limit
+
+
+def where_to_change(relief: Relief) -> str:
+    """The cell that gives more and what stands there, or sheet, column and row; '' where several are short.
+
+    >>> where_to_change(Shortage("room", "DAL chilled", "2027-01", 3.2, "m3", "Nodes!J4"))
+    'Nodes!J4: chilled_m3 of DAL'
+    >>> where_to_change(Relief("room", "DAL chilled", "2027-01", 3.2, "m3"))
+    'Nodes: chilled_m3 of DAL'
+    >>> where_to_change(Relief("Cap A", "", "2027-02", 2.0, "SKUs"))
+    'Limits: amount of Cap A'
+    """
+    sheet, column, name = input_of(relief)
+    where = cell_of(relief) or sheet
+    return f"{where}: {column}" + (f" of {name}" if name else "") if where else ""
 
 
 def enough(amount: float) -> str:

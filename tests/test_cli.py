@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -263,9 +264,11 @@ def test_an_infeasible_case_names_the_smallest_relief(tmp_path: Path, published:
     assert (answer["status"], answer["stop_reason"], answer["plan"]) == ("infeasible_case", "infeasible", None)
     assert answer["relief"]
     assert all(line["amount"] > 0 for line in answer["relief"])
+    assert {line["cell"] for line in answer["relief"]} <= {"Nodes!F2", "Nodes!F3", "Nodes!F4"}
     assert "warning D-025 SKUs!C3" in run.stdout
+    assert re.search(r"ambient space at MAIN .* is short by [^;]*\(Nodes!F2; the most of 2 periods\)", run.stdout)
     diagnosis = openpyxl.load_workbook(tmp_path / "plan.diagnosis.xlsx")
-    assert diagnosis["Diagnosis"].max_row > 1
+    assert "Nodes!F2: ambient_m3 of MAIN" in [cell.value for cell in diagnosis["Diagnosis"]["F"]]
     assert "SKUs!C3" in [cell.value for cell in diagnosis["Findings"]["C"]]
     assert untouched(published)
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..case import TABLES, Case
 from ..errors import Finding, InfeasibleCase, InputChanged, InputInvalid
 from ..receipts import with_lead_times
+from ..relief import told
 from ..settings import Settings
 from .archive import Archive, file_hash, inspect
 from .big_sheet import read_big_sheet
@@ -19,7 +20,7 @@ from .keys import Known, check_references, check_unique, names_of
 from .lines import Lines, lines_of_table, no_lines, parse_lines
 from .orders import orders_frame, settle
 from .orders_file import read_orders_file
-from .places import Places
+from .places import Places, named_rows
 from .report import Fault, Report
 from .settings_sheet import read_settings
 from .sheets import SHEETS, columns
@@ -104,7 +105,7 @@ def _case(sheets: Mapping[str, Typed], lines: Lines, settings: Settings, lost: S
     frames = tables(sheets, settings, report)
     frames["orders"] = orders_frame(settled)
     everything: dict[str, Any] = {name: frames[name] for name in TABLES}
-    return Case(**everything, settings=settings)
+    return Case(**everything, settings=settings, places=named_rows(sheets))
 
 
 def _checked(case: Case, sheets: Mapping[str, Typed], report: Report) -> Case:
@@ -118,7 +119,8 @@ def _checked(case: Case, sheets: Mapping[str, Typed], report: Report) -> Case:
     findings = report.findings
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors and all(finding.code in PROOFS for finding in errors):
-        raise InfeasibleCase(_summary(errors), proved_relief(case), "Correct the cells named.", findings)
+        lacks = told(proved_relief(case), case.settings, case.places)
+        raise InfeasibleCase(_summary(errors), lacks, "Correct the cells named.", findings)
     if errors:
         raise InputInvalid(_summary(errors), findings)
     return replace(case, findings=findings)
