@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -253,6 +254,42 @@ def test_demand_above_all_throughput(tmp_path: Path) -> None:
     with pytest.raises(InfeasibleCase) as caught:
         read(save(tmp_path / "two.xlsx", sheets))
     assert caught.value.relief[0].amount == pytest.approx(500 - 301)
+
+
+LEAST = [
+    (("value", "max", 4000, "EAST", "2026-12"), ("value", "min", 5000, "EAST, POP", None), ""),
+    (("value", "max", 4000, None, "2026-12"), ("value", "min", 5000, "EAST, POP", None), "Limits!D2"),
+    (("value", "max", 4000, None, "2026-12"), ("value", "min", 5000, "EAST", "2026-11"), ""),
+    (("value", "max", 4000, None, None), ("units", "min", 5000, "EAST", None), ""),
+    (("units", "max", 10, None, None), ("value", "min", 800, "EAST", None), "Settings!B5"),
+    (("units", "max", 10, None, None), ("nodes", "min", 3, None, None), ""),
+    (("units", "max", 10, None, None), ("nodes", "min", 4, None, None), "but 3 nodes can be open there"),
+    (("units", "max", 10, None, None), ("skus", "min", 2.5, "POP", None), "but 2 SKUs have a place there"),
+    (("units", "max", 10, None, None), ("volume_m3", "min", 56, "EAST", None), "for 55 m3 there (Nodes!F3, Nodes!G3)"),
+    (("units", "max", 10, None, None), ("volume_m3", "min", 56, "EAST, HUB", None), ""),
+    (("units", "max", 10, None, None), ("units_per_day", "min", 101, "POP", None), "100 units a day can be sent there"),
+]
+
+
+@pytest.mark.parametrize(("most", "least", "words"), LEAST)
+def test_limits_that_contradict_by_arithmetic(
+    tmp_path: Path, most: tuple[Any, ...], least: tuple[Any, ...], words: str
+) -> None:
+    """A least amount above a most amount that counts at least the same, or above what its nodes have (rooms of 50 + 5
+    m3, two ambient SKUs, three nodes), is refused before any solve, with both cells; by hand."""
+    sheets = good()
+    head = ["limit", "measure", "sense", "amount", "node", "period"]
+    sheets["Limits"] = [head, ["most", *most], ["least", *least]]
+    sheets["Settings"].append(["budget", 700 if "Settings" in words else 1e6])
+    path = save(tmp_path / "book.xlsx", sheets)
+    if not words:
+        assert read(path).limits["limit"].tolist() == ["most", "least"]
+        return
+    with pytest.raises(InfeasibleCase, match=re.escape(words)) as caught:
+        read(path)
+    told = [f for f in caught.value.findings if f.severity == "error"]
+    assert [f.place for f in told] == ["Limits!D3"]
+    assert [line.cell for line in caught.value.relief] == ["Limits!D3"]
 
 
 def test_unused_things_are_noted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from models.outcome import Relief
 
 from ..case import Case
 from ..errors import Finding
-from . import check_limits, check_network, check_rows
+from . import check_bounds, check_limits, check_network, check_rows
 from .check_rows import Hit
 from .places import Places
 from .report import seen
@@ -73,6 +73,10 @@ CHECKS: tuple[Check, ...] = (
         "{detail}", "Correct the category."),
     Check("B-016", "error", "a limit's filters fit its measure", check_limits.misfits,
         "{detail}", "Blank the cell, or choose another measure."),
+    Check("B-004", "error", "limits do not contradict each other", check_bounds.contradictory,
+        "{detail}", "Change one of them, or make it soft (penalty_per_unit)."),
+    Check("B-025", "error", "a least amount is within reach", check_bounds.unreachable,
+        "{detail}", "Lower it, give the nodes more, or make it soft (penalty_per_unit)."),
     Check("B-015", "error", "a row names a period", check_limits.no_periods, "{detail}", "Correct the period."),
     Check("B-024", "warning", "a row names no period after the plan", check_limits.later_periods,
         "{detail}: left out", "Plan more periods, or correct it.", together=True),
@@ -83,7 +87,7 @@ CHECKS: tuple[Check, ...] = (
         "not used: no orders and no row in Demand", ""),
     Check("B-009", "note", "not used: nodes", check_rows.closed_nodes, "not used: closed", ""),
 )  # fmt: skip
-PROOFS = frozenset({"B-002", "B-003"})  # errors of these codes prove that no plan exists
+PROOFS = frozenset({"B-002", "B-003", "B-004", "B-025"})  # errors of these codes prove that no plan exists
 
 
 def check_case(case: Case, places: Places | None = None) -> tuple[Finding, ...]:
@@ -118,4 +122,18 @@ def proved_relief(case: Case) -> tuple[Relief, ...]:
     lacks = [Relief("lane", where, "", amount, "units/day") for where, amount in check_network.out_of_reach(case)]
     short = check_network.shortfall(case)
     lacks += [Relief("units_per_day", "", "", short, "units/day")] if short > 0 else []
+    lacks += _limits_beyond(case)
     return tuple(sorted(lacks, key=lambda relief: -relief.amount))
+
+
+def _limits_beyond(case: Case) -> list[Relief]:
+    """By how much least amounts are above what can be."""
+    from models.relief import UNITS
+
+    units = {**UNITS, "on_time_share": "share"}
+    clashes = [*check_bounds.contradictions(case, Places()), *check_bounds.beyond(case, Places())]
+    labels = case.settings.labels
+    return [
+        Relief(clash.low.name, "", labels[clash.period], clash.low.amount - clash.most, units[clash.low.measure])
+        for clash in clashes
+    ]
