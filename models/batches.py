@@ -72,6 +72,7 @@ def _held(
     node = family.cells.node[held]
     lead, lead_variance = _lead_times(instance, family, skus, held)
     order_cost = instance.order_cost[skus][:, node].T
+    shortage_cost = instance.shortage_cost[skus][None, :]
     policy = stock_policy(
         flow,
         pooled,
@@ -83,17 +84,22 @@ def _held(
         sku_holding_cost(instance)[skus][:, node].T,
         instance.moq[skus][:, node].T,
         instance.pack_size[skus][None, :],
-        instance.max_cover_days,
+        instance.cover_days[skus, t][None, :],
         instance.shelf_life_days[skus][None, :],
         instance.service_level[skus][None, :],
         instance.fill_service[skus][None, :],
+        shortage_cost,
+        instance.unit_cost[skus][None, :],
+        instance.above_service[skus][None, :],
     )
     days, months = instance.days[t], instance.months[t]
     unit_cost = instance.unit_cost[skus]
     carrying = days / 365.0 * instance.holding_rate * unit_cost[None, :]
     carrying = carrying + months * instance.storage_cost[node][:, None] * instance.volume_m3[skus][None, :]
     cost = carrying * policy.average + days * (
-        policy.orders_per_day * order_cost + unit_cost[None, :] * policy.spoiled_per_day
+        policy.orders_per_day * order_cost
+        + unit_cost[None, :] * policy.spoiled_per_day
+        + shortage_cost * policy.short_per_day
     )
     return policy.average, policy.peak, cost + months * instance.stocking_cost[node][:, None]
 

@@ -13,7 +13,7 @@ from .inventory import StockPolicy, stock_policy
 
 COST_TERMS = (
     "outbound", "late", "damage", "inbound", "ordering", "handling",
-    "capital", "storage", "stocking", "spoilage", "outage", "change",
+    "capital", "storage", "stocking", "spoilage", "outage", "shortage", "change",
 )  # fmt: skip
 NODE_COST_TERMS = ("fixed", "opening", "surge")
 
@@ -180,10 +180,13 @@ def _policy(
         sku_holding_cost(instance)[k, n],
         instance.moq[k, n],
         instance.pack_size[k],
-        instance.max_cover_days,
+        instance.cover_days[k, t],
         instance.shelf_life_days[k],
         instance.service_level[k],
         instance.fill_service[k],
+        instance.shortage_cost[k],
+        instance.unit_cost[k],
+        instance.above_service[k],
     )
 
     def spread(values: Floats) -> Floats:
@@ -238,6 +241,7 @@ def _node_sku_costs(instance: Instance, stocked: Bools, flow: Floats, policy: St
         "storage": months * instance.storage_cost[None, :, None] * volume * policy.average,
         "stocking": months * instance.stocking_cost[None, :, None] * stocked,
         "spoilage": days * cost * policy.spoiled_per_day,
+        "shortage": days * instance.shortage_cost[:, None, None] * policy.short_per_day,
     }
 
 

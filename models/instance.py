@@ -132,6 +132,9 @@ class Instance:
     limits: tuple[LimitRow, ...] = field(default=())
     start: Bools | None = None  # (K,N,T) placement a search begins with, and keeps as far as the asked gap allows
     keep_gap: float = 0.0  # the start is kept whole up to this gap, too
+    short_lost: float = 0.0  # share of the units a node is short of that are lost; 0 = shortages are free
+    raised: Bools | None = None  # (K,) SKUs kept above the service where shortages cost more than stock; None = none
+    sale_days: Floats | None = None  # (K,T) days from the period's start to the end of the last one with sales; or inf
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
     stood: Floats | None = None  # (K,N) units that count for what is left; None = on hand + on order
 
@@ -157,6 +160,22 @@ class Instance:
             return np.zeros(self.feeder.shape)
         units = self.on_hand + self.on_order if self.stood is None else self.stood
         return np.where(self.in_force, self.unit_cost[:, None] * units, 0.0)
+
+    @property
+    def cover_days(self) -> Floats:
+        """(K,T) days of demand that an order may cover."""
+        ends = np.inf if self.sale_days is None else self.sale_days
+        return np.broadcast_to(np.minimum(self.max_cover_days, ends), (len(self.skus), len(self.periods)))
+
+    @property
+    def above_service(self) -> Bools:
+        """(K,) `raised`, with False for none."""
+        return np.zeros(len(self.skus), dtype=bool) if self.raised is None else self.raised
+
+    @property
+    def shortage_cost(self) -> Floats:
+        """(K,) money per unit that a node is asked for in vain."""
+        return self.short_lost * self.lost_sale_rate * self.unit_price
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -33,15 +33,20 @@ LONGEST_SUM = 192  # steps; counted demand with a reorder point beyond is bisect
 
 
 class Goal(NamedTuple):
-    """What a reorder point r must meet: shortage (fill) or tail (cycle) at most `base + slope min(r, wait)`."""
+    """What a reorder point r must meet: shortage at most `base + slope min(r, wait)`, and P(Z > r) at most `tail`."""
 
-    base: Floats
+    base: Floats  # units; inf: the shortage is free
     slope: Floats
-    wait: Floats
+    wait: Floats  # units
+    tail: Floats  # 1: the probability is free
 
     def at(self, r: Floats) -> Floats:
-        """The most that reorder points may miss."""
+        """The most that reorder points may be short."""
         return self.base + self.slope * np.minimum(r, self.wait)
+
+    def met(self, r: Floats, short: Floats, beyond: Floats) -> Bools:
+        """Which reorder points with these shortages and probabilities of more demand are high enough."""
+        return (short <= self.at(r) + TIE) & (beyond <= self.tail + TIE)
 
     def only(self, cells: Ints) -> Goal:
         """Some of the cells."""
@@ -61,46 +66,49 @@ def is_constant(mean: Floats, variance: Floats) -> Bools:
 
 
 def smallest_reorder_point(
-    mean: Floats, variance: Floats, wait: Floats, lift: Floats, service: Floats, fill: Bools
+    mean: Floats, variance: Floats, wait: Floats, lift: Floats, service: Floats, fill: Bools, tail: Floats | float = 1.0
 ) -> Found:
     """Reorder points of cells in one-dimensional arrays of equal length; see `inventory.reorder_point`."""
     point, short = mean.copy(), np.zeros(mean.size)
     missed = (1.0 - service) / np.where(fill, service, 1.0)
-    goal = Goal(missed * np.where(fill, lift, 1.0), np.where(fill, missed, 0.0), wait)
+    goal = Goal(
+        np.where(fill, missed * lift, np.inf),
+        np.where(fill, missed, 0.0),
+        wait,
+        np.minimum(tail, np.where(fill, 1.0, missed)),
+    )
     random = ~is_constant(mean, variance) & (mean > NOTHING)
     counted = mean <= DISCRETE_MEAN + WHOLE
     for search, small in ((_counted, True), (_gamma, False)):
-        for by_fill in (True, False):
-            chosen = np.flatnonzero(random & (counted == small) & (fill == by_fill))
-            if chosen.size:
-                found = search(mean[chosen], variance[chosen], goal.only(chosen), by_fill)
-                point[chosen], short[chosen] = found
+        chosen = np.flatnonzero(random & (counted == small))
+        if chosen.size:
+            point[chosen], short[chosen] = search(mean[chosen], variance[chosen], goal.only(chosen))
     return Found(point, short)
 
 
 # Counted demand ------------------------------------------------------------------------------------------------------
 
 
-def _counted(m: Floats, s2: Floats, goal: Goal, fill: bool) -> Found:
+def _counted(m: Floats, s2: Floats, goal: Goal) -> Found:
     """Smallest integer r >= 0 at which the negative binomial (or Poisson) variable meets the goal."""
-    most = goal.base + goal.slope * goal.wait
-    r, short = _summed(m, s2, most, fill)
-    early = np.flatnonzero(r < goal.wait) if fill else np.zeros(0, dtype=np.int64)
+    r, short = _summed(m, s2, goal.base + goal.slope * goal.wait, goal.tail)
+    early = np.flatnonzero((r < goal.wait) & (goal.slope > 0))
     if early.size:
-        r[early], short[early] = _summed(m[early], s2[early], goal.base[early], fill, goal.only(early))
+        part = goal.only(early)
+        r[early], short[early] = _summed(m[early], s2[early], part.base, part.tail, part)
     late = np.flatnonzero(r >= LONGEST_SUM)
     if late.size:
         mean, spread = m[late], np.maximum(s2, m)[late]
-        r[late] = _bisect(_counted_short, r[late] - 1.0, goal.only(late), mean, spread, fill)
-        short[late] = _counted_short(r[late], mean, spread, True)
+        r[late] = _bisect(_counted_missed, r[late] - 1.0, goal.only(late), mean, spread)
+        short[late] = _counted_missed(r[late], mean, spread)[0]
     return Found(r, short)
 
 
-def _summed(m: Floats, s2: Floats, aim: Floats, fill: bool, moving: Goal | None = None) -> Found:
+def _summed(m: Floats, s2: Floats, aim: Floats, most: Floats, moving: Goal | None = None) -> Found:
     """Smallest integer >= 0 that meets the aim, by summing from zero, with its shortage; LONGEST_SUM where none does.
 
-    P(X = j + 1) / P(X = j) = (m + j d) / ((j + 1) (1 + d)) with d = s2/m - 1, which is Poisson's ratio at d = 0. With
-    `moving` the aim rises by `slope` a unit up to `wait`.
+    P(X = j + 1) / P(X = j) = (m + j d) / ((j + 1) (1 + d)) with d = s2/m - 1, which is Poisson's ratio at d = 0. The
+    shortage is at most `aim`, P(X > r) at most `most`; with `moving` the aim rises by `slope` a unit up to `wait`.
     """
     steps, short = np.zeros(m.size), np.zeros(m.size)
     cells = np.arange(m.size)
@@ -110,12 +118,12 @@ def _summed(m: Floats, s2: Floats, aim: Floats, fill: bool, moving: Goal | None 
     share = excess / (1.0 + excess)
     first = m / (1.0 + excess) - share
     mass = np.exp(-m * np.where(excess > 0, np.log1p(excess) / np.where(excess > 0, excess, 1.0), 1.0))
-    state = [mass, 1.0 - mass, m.copy(), share, first, aim + TIE]
+    state = [mass, 1.0 - mass, m.copy(), share, first, aim + TIE, most + TIE]
     state += [moving.slope, moving.wait] if moving else []
     spare = np.empty(m.size)
     for step in range(LONGEST_SUM):
-        mass, tail, loss, share, first, aim = state[:6]
-        unmet = (loss if fill else tail) > aim
+        mass, tail, loss, share, first, aim, most = state[:7]
+        unmet = (loss > aim) | (tail > most)
         count += unmet
         left = np.count_nonzero(unmet)
         if left == 0:
@@ -125,10 +133,10 @@ def _summed(m: Floats, s2: Floats, aim: Floats, fill: bool, moving: Goal | None 
             keep = np.flatnonzero(unmet)
             cells, count, unmet = cells[keep], count[keep], unmet[keep]
             state = [values[keep] for values in state]
-            mass, tail, loss, share, first, aim = state[:6]
+            mass, tail, loss, share, first, aim, most = state[:7]
         loss -= np.multiply(tail, unmet, out=spare[: tail.size])
         if moving:
-            aim += state[6] * np.clip(state[7] - step, 0.0, 1.0)
+            aim += state[7] * np.clip(state[8] - step, 0.0, 1.0)
         ratio = np.multiply(first, 1.0 / (step + 1.0), out=spare[: first.size])
         ratio += share
         mass *= ratio
@@ -137,12 +145,12 @@ def _summed(m: Floats, s2: Floats, aim: Floats, fill: bool, moving: Goal | None 
     return Found(steps, np.maximum(short, 0.0))
 
 
-def _counted_short(r: Floats, m: Floats, s2: Floats, fill: bool) -> Floats:
+def _counted_missed(r: Floats, m: Floats, s2: Floats) -> tuple[Floats, Floats]:
+    """Shortage and P(X > r)."""
     poisson = s2 <= m * (1.0 + 1e-9)
     wide = np.where(poisson, 2.0 * m, s2)
-    if fill:
-        return np.where(poisson, poisson_loss(r, m), negative_binomial_loss(r, m, wide))
-    return np.where(poisson, special.gammainc(r + 1.0, m), negative_binomial_survival(r, m, wide))
+    short = np.where(poisson, poisson_loss(r, m), negative_binomial_loss(r, m, wide))
+    return short, np.where(poisson, special.gammainc(r + 1.0, m), negative_binomial_survival(r, m, wide))
 
 
 # Gamma demand --------------------------------------------------------------------------------------------------------
@@ -163,29 +171,41 @@ LEAST_AIM, MOST_AIM = -16.2, 6.0  # w = log(e^loss - 1), loss in sd: log loss wh
 MOST_SCORE = 4.0  # w = normal score of the service
 
 
-def _gamma(m: Floats, s2: Floats, goal: Goal, fill: bool) -> Found:
+def _gamma(m: Floats, s2: Floats, goal: Goal) -> Found:
     """Smallest integer r >= 0 that meets the goal at r + GAMMA_TOLERANCE."""
-    start = _gamma_start(m, s2, goal, fill)
-    r = np.maximum(np.ceil(start - GAMMA_TOLERANCE), 0.0)
+    r = np.maximum(np.ceil(_gamma_start(m, s2, goal) - GAMMA_TOLERANCE), 0.0)
     loss, tail = gamma_loss_and_tail(r + GAMMA_TOLERANCE, m, s2)
-    met = (loss if fill else tail) <= goal.at(r) + TIE
+    met = goal.met(r, loss, tail)
     before = np.maximum(r - 1.0, 0.0)
-    doubtful = np.flatnonzero(met & (r > 0) & (~(loss + tail > goal.at(before) + TIE) | (not fill)))
+    doubtful = np.flatnonzero(met & (r > 0) & ~(loss + tail > goal.at(before) + TIE))  # the shortage is convex
     least = np.ones(m.size, dtype=bool)
-    least[doubtful] = _gamma_short(before[doubtful], m[doubtful], s2[doubtful], fill) > goal.at(before)[doubtful] + TIE
+    lower = before[doubtful]
+    least[doubtful] = ~goal.only(doubtful).met(lower, *_gamma_missed(lower, m[doubtful], s2[doubtful]))
     wrong = np.flatnonzero(~(met & least))
     if wrong.size:
         low = np.where(met[wrong], -1.0, r[wrong])
-        r[wrong] = _bisect(_gamma_short, low, goal.only(wrong), m[wrong], s2[wrong], fill)
+        r[wrong] = _bisect(_gamma_missed, low, goal.only(wrong), m[wrong], s2[wrong])
         loss[wrong], tail[wrong] = gamma_loss_and_tail(r[wrong] + GAMMA_TOLERANCE, m[wrong], s2[wrong])
     return Found(r, loss + GAMMA_TOLERANCE * tail)
 
 
-def _gamma_start(m: Floats, s2: Floats, goal: Goal, fill: bool) -> Floats:
+def _gamma_start(m: Floats, s2: Floats, goal: Goal) -> Floats:
     """Close to the real r that meets the goal; rough outside the tables."""
+    start = np.full(m.size, -np.inf)
+    for asked, reach in ((np.isfinite(goal.base), _enough_for_fill), (goal.tail < 0.5, _enough_for_cycle)):
+        rows = np.flatnonzero(asked)
+        if rows.size:
+            start[rows] = np.maximum(start[rows], reach(m[rows], s2[rows], goal.only(rows)))
+    return np.where(np.isfinite(start), start, m)
+
+
+def _enough_for_cycle(m: Floats, s2: Floats, goal: Goal) -> Floats:
     sd = np.sqrt(s2)
-    if not fill:
-        return m + sd * _interpolated(_cycle_table(), sd / m, -special.ndtri(goal.base))
+    return m + sd * _interpolated(_cycle_table(), sd / m, -special.ndtri(goal.tail))
+
+
+def _enough_for_fill(m: Floats, s2: Floats, goal: Goal) -> Floats:
+    sd = np.sqrt(s2)
     loss = goal.at(np.full(m.size, np.inf)) / sd
     aim = np.where(loss < 30.0, np.log(np.expm1(np.minimum(loss, 30.0))), loss)
     k = np.where(aim < MOST_AIM, _interpolated(_fill_table(), sd / m, aim), -loss)
@@ -206,10 +226,9 @@ def _newton(r: Floats, m: Floats, s2: Floats, goal: Goal) -> Floats:
     return r
 
 
-def _gamma_short(r: Floats, m: Floats, s2: Floats, fill: bool) -> Floats:
-    if fill:
-        return gamma_loss(r + GAMMA_TOLERANCE, m, s2)
-    return np.asarray(special.gammaincc(m * m / s2, (r + GAMMA_TOLERANCE) * (m / s2)), dtype=float)
+def _gamma_missed(r: Floats, m: Floats, s2: Floats) -> tuple[Floats, Floats]:
+    """Shortage and P(Z > r), both at r + GAMMA_TOLERANCE."""
+    return gamma_loss_and_tail(r + GAMMA_TOLERANCE, m, s2)
 
 
 @cache
@@ -268,19 +287,24 @@ def _cubic(position: Floats, points: int) -> tuple[Ints, tuple[Floats, ...]]:
 # Bisection -----------------------------------------------------------------------------------------------------------
 
 
-def _surely_met(m: Floats, s2: Floats, target: Floats, fill: bool) -> Floats:
-    """An integer that meets the target whatever the distribution: by Scarf's (1958) bound, or Cantelli's."""
-    margin = s2 / (4.0 * target) - target if fill else np.sqrt(s2 * (1.0 - target) / target)
+def _surely_met(m: Floats, s2: Floats, goal: Goal) -> Floats:
+    """An integer that meets the goal whatever the distribution: by Scarf's (1958) bound, and by Cantelli's."""
+    with np.errstate(invalid="ignore"):
+        margin = np.where(np.isfinite(goal.base), s2 / (4.0 * goal.base) - goal.base, 0.0)
+    margin = np.maximum(margin, np.sqrt(s2 * (1.0 - goal.tail) / goal.tail))
     return np.ceil(m + np.maximum(margin, 0.0)) + 1.0
 
 
-def _bisect(shortfall: Callable[..., Floats], low: Floats, goal: Goal, m: Floats, s2: Floats, fill: bool) -> Floats:
+Missed = Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]
+
+
+def _bisect(missed: Missed, low: Floats, goal: Goal, m: Floats, s2: Floats) -> Floats:
     """Smallest integer above `low` (which does not meet the goal, or is not wanted) that meets it."""
-    low, high = low.copy(), np.maximum(_surely_met(m, s2, goal.base, fill), low + 1.0)
+    low, high = low.copy(), np.maximum(_surely_met(m, s2, goal), low + 1.0)
     active = np.flatnonzero(high - low > 1.0)
     while active.size:
         middle = np.floor(0.5 * (low[active] + high[active]))
-        met = shortfall(middle, m[active], s2[active], fill) <= goal.only(active).at(middle) + TIE
+        met = goal.only(active).met(middle, *missed(middle, m[active], s2[active]))
         high[active] = np.where(met, middle, high[active])
         low[active] = np.where(met, low[active], middle)
         active = active[high[active] - low[active] > 1.0]

@@ -17,7 +17,7 @@ from .columns import Labels, flags, numbers, positions, temperature_masks, tempe
 from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of, uplift_findings
 from .holding import Holding, holding, holding_findings, several
-from .periods import horizon_of, period_numbers
+from .periods import day_numbers, horizon_of, period_numbers
 from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with, stood
 from .sites import rooms
 from .sourcing import sources
@@ -25,7 +25,15 @@ from .sourcing import sources
 __all__ = ["assemble", "assembly_findings", "forecast", "tiers_of"]
 
 WEEKS_PER_YEAR = 52.1775
-MAY_BE_INFINITE = {"shelf_life_days", "room_m3", "units_per_day", "max_skus", "lane_parcels_per_day", "promise_days"}
+MAY_BE_INFINITE = {
+    "shelf_life_days",
+    "sale_days",
+    "room_m3",
+    "units_per_day",
+    "max_skus",
+    "lane_parcels_per_day",
+    "promise_days",
+}
 
 
 def assemble(case: Case, rates: DemandRates) -> Instance:
@@ -90,7 +98,18 @@ def _sku_figures(case: Case) -> Mapping[str, Any]:
         "temperature": temperature_numbers(skus["temperature"]),
         "shelf_life_days": numbers(skus, "shelf_life_days", np.inf),
         "pack_size": numbers(skus, "pack_size", 1.0),
+        "sale_days": _sale_days(case),
     }
+
+
+def _sale_days(case: Case) -> Floats:
+    """(K,T) days from each period's start to the end of the period in which the sale ends; inf without an end."""
+    horizon = horizon_of(case.settings)
+    end = day_numbers(case.skus["end_date"])
+    edges = np.append(horizon.first, horizon.first[-1] + horizon.days[-1]).astype(float)
+    last = np.searchsorted(edges, np.nan_to_num(end, nan=np.inf), side="right")
+    until = np.where(last < len(edges), edges[np.minimum(last, len(edges) - 1)], np.inf)
+    return np.maximum(until[:, None] - edges[None, :-1], 0.0)
 
 
 def _service(case: Case, tiers: tuple[str, ...]) -> Mapping[str, Any]:
@@ -204,6 +223,7 @@ def _policy(case: Case) -> Mapping[str, Any]:
         "holding_rate": settings.holding_rate,
         "late_penalty": settings.late_penalty_per_parcel,
         "lost_sale_rate": settings.lost_sale_penalty_rate,
+        "short_lost": settings.short_lost_share,
         "change_cost_in": settings.change_cost_in,
         "change_cost_out": settings.change_cost_out,
         "max_cover_days": settings.max_cover_days,

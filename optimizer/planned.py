@@ -93,6 +93,13 @@ def of_workbook(path: str | Path, case: Case) -> Planned:
     )
 
 
+def above_service(book: PlanBook, instance: Instance) -> Bools:
+    """(K,) SKUs that the plan keeps above their service level."""
+    rows = book.tables["Replenishment"].whole
+    named = rows.loc[rows["above_service"] == "yes", "sku"] if "above_service" in rows else ()
+    return np.isin(np.array(instance.skus, dtype=object), list(named))
+
+
 def run_facts(path: str | Path) -> tuple[dict[str, Any], bool]:
     """The settings to read the input with, so that it is the case that was planned; and whether the plan was made with
     an orders file of its own, so that the input may hold no orders. Raises as :func:`book_of`."""

@@ -109,9 +109,10 @@ class Planner:
         if outcome.stocked is None:
             raise no_plan(outcome, self.case.settings, (*self.case.findings, *found), self.case.places)
         outcome, evaluation, split = self._kept_together(outcome, began)
+        instance, outcome, evaluation = self._raised(outcome, evaluation)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         facts |= split
-        made = Plan(self.case, self.instance, self.rates, outcome, evaluation, found, facts)
+        made = Plan(self.case, instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
 
     def _evaluated(self, outcome: Outcome) -> Evaluation:
@@ -144,6 +145,24 @@ class Planner:
         exact = self._evaluated(polished)
         check_changed(self.instance, (outcome, evaluation), (polished, exact), settings.split_gap)
         return polished, exact, split
+
+    def _raised(self, outcome: Outcome, evaluation: Evaluation) -> tuple[Instance, Outcome, Evaluation]:
+        """The plan with stock above the service where that pays and fits, checked again; as it is where constraints
+        were added that only the search knows."""
+        from models.evaluation import evaluate
+        from models.raising import raise_stock
+
+        from .running.trust import check_certificate, check_changed, whole_plan
+
+        if self._model is not None:
+            return self.instance, outcome, evaluation
+        instance, raised = raise_stock(self.instance, outcome, self.case.settings.split_gap)
+        if raised is outcome:
+            return instance, outcome, evaluation
+        exact = evaluate(instance, *whole_plan(raised, instance))
+        check_certificate(raised, exact.total)
+        check_changed(instance, (outcome, evaluation), (raised, exact), 1.0)
+        return instance, raised, exact
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
         settings = self.case.settings

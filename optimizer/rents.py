@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,13 +56,14 @@ def of_workbook(path: str | Path, case: Case) -> Ground:
     Raises UsageError or FileRefused when it is no plan, InputInvalid when it names what the case does not know.
     """
     from .assembly import assemble, forecast
-    from .planned import book_of
+    from .planned import above_service, book_of
     from .planned import of_workbook as planned_of
 
     book = book_of(path)
     nodes, limits = book.tables["Nodes"].whole, book.tables["Limits"].whole
     facts = {name: line.value for name, line in book.run.items()}
     instance = assemble(case, forecast(case))
+    instance = replace(instance, raised=above_service(book, instance))
     stocked = planned_of(path, case).rules.stocked
     grid = _Grid(nodes, instance)
     is_open = grid.spread(nodes["status"].isin(OPEN).to_numpy(dtype=float)) > 0

@@ -79,7 +79,15 @@ class Settings:
     holding_rate: float = _setting("number", 0.20, "cost of capital held in stock", "per year", low=0, high=10)
     late_penalty_per_parcel: float = _setting("number", 5.0, "cost of a parcel that misses its promise", "money", low=0)
     lost_sale_penalty_rate: float = _setting(
-        "number", 0.5, "cost of a sale lost to an outage, as a share of its price", low=0, high=100
+        "number", 0.5, "cost of a sale lost, as a share of its price", low=0, high=100
+    )
+    short_lost_share: float = _setting(
+        "number",
+        0.5,
+        "share of the units a node is short of that are lost, the others coming from elsewhere: stock is raised above "
+        "the service level where that costs less than the sales it saves; 0 = keep to the service level",
+        low=0,
+        high=1,
     )
     service_measure: str | None = _setting(
         "choice", None, "service measure of every tier; blank = as the tier says", choices=("fill", "cycle")
@@ -97,7 +105,7 @@ class Settings:
         "number",
         0.03,
         "how far above the bound the cost of the plan may be where SKUs that are ordered together were brought "
-        "together, since what that saves in parcels is no part of it",
+        "together, since what that saves in parcels is no part of it, or where stock is kept above the service level",
         low=0,
         high=1,
     )

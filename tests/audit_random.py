@@ -43,6 +43,7 @@ def random_case(seed: int, skus: int = 12, nodes: int = 5, regions: int = 4, per
         "order_cost": float(rng.choice([0.0, 25.0])),
         "budget": 1e7,
         "max_cover_days": float(rng.choice([20.0, 90.0])),
+        "short_lost_share": 0.5 * (seed % 2),
     }
     return make_case(
         [_sku(rng, name) for name in names["k"]],
@@ -104,6 +105,7 @@ def _sku(rng: np.random.Generator, name: str) -> dict[str, Any]:
         "pack_size": float(rng.choice([1, 6, 24])),
         "tier": _maybe(rng, 0.5, str(rng.choice(list("ABC")))),
         "service_level": _maybe(rng, 0.2, 0.97),
+        "end_date": np.datetime64("2027-02-20") if name.endswith("3") else None,
     }
 
 

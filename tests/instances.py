@@ -211,6 +211,9 @@ def _policy(rng: np.random.Generator, parts: Parts, on: dict[str, bool]) -> Part
         "change_cost_out": float(rng.choice([0.0, 5.0])),
         "max_cover_days": float(rng.choice([30.0, 90.0])),
         "fastest": on["fastest"],
+        "short_lost": float(rng.choice([0.0, 0.5, 1.0])),
+        "raised": rng.random(skus) < 0.5,
+        "sale_days": rng.choice([10.0, 45.0, np.inf], (skus, len(parts["days"]))),
         "budget": float(np.round(value * rng.uniform(0.8, 2.5), 2)) if on["budget"] else np.inf,
     }
 

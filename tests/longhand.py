@@ -96,7 +96,7 @@ def hold(i: Instance, k: int, t: int, nodes: frozenset[int]) -> Holding:
         for m in [n, *feeders_above(i, k, n)]:
             flow[m] += float(i.mean[k, r, t])
             variance[m] += float(i.variance[k, r, t])
-    stocks = {n: _stock_at(i, k, n, nodes, flow[n], variance[n]) for n in nodes}
+    stocks = {n: _stock_at(i, k, n, t, nodes, flow[n], variance[n]) for n in nodes}
     terms = _shipping_terms(i, k, t, primary, backup) | _node_terms(i, k, t, flow, stocks)
     return Holding(
         nodes=nodes,
@@ -150,7 +150,9 @@ def _shipping_terms(i: Instance, k: int, t: int, primary: dict[int, int], backup
 
 def _node_terms(i: Instance, k: int, t: int, flow: list[float], stocks: dict[int, Stock]) -> dict[str, float]:
     d, month, kg, cost = float(i.days[t]), float(i.months[t]), float(i.weight_kg[k]), float(i.unit_cost[k])
-    terms = dict.fromkeys(("inbound", "handling", "ordering", "capital", "storage", "stocking", "spoilage"), 0.0)
+    terms = dict.fromkeys(
+        ("inbound", "handling", "ordering", "capital", "storage", "stocking", "spoilage", "shortage"), 0.0
+    )
     for n, f in enumerate(flow):
         terms["inbound"] += d * f * (i.inbound_per_unit[k, n] + kg * i.inbound_per_kg[k, n])
         terms["handling"] += d * f * i.handling_cost[n]
@@ -160,6 +162,7 @@ def _node_terms(i: Instance, k: int, t: int, flow: list[float], stocks: dict[int
         terms["storage"] += month * i.storage_cost[n] * i.volume_m3[k] * stock.average
         terms["stocking"] += month * i.stocking_cost[n]
         terms["spoilage"] += d * cost * stock.spoiled_per_day
+        terms["shortage"] += d * i.short_lost * i.lost_sale_rate * i.unit_price[k] * stock.short_per_day
     return {name: float(value) for name, value in terms.items()}
 
 
@@ -173,9 +176,10 @@ class Stock:
     peak: float = 0.0
     spoiled_per_day: float = 0.0
     orders_per_day: float = 0.0
+    short_per_day: float = 0.0
 
 
-def _stock_at(i: Instance, k: int, n: int, nodes: frozenset[int], flow: float, variance: float) -> Stock:
+def _stock_at(i: Instance, k: int, n: int, t: int, nodes: frozenset[int], flow: float, variance: float) -> Stock:
     lead, lead_variance = float(i.lead_time[k, n]), float(i.lead_time_sd[k, n]) ** 2
     for above in feeders_above(i, k, n):
         if above in nodes:
@@ -183,17 +187,38 @@ def _stock_at(i: Instance, k: int, n: int, nodes: frozenset[int], flow: float, v
         lead += float(i.lead_time[k, above])
         lead_variance += float(i.lead_time_sd[k, above]) ** 2
     holding = i.holding_rate * i.unit_cost[k] + 12 * i.storage_cost[n] * i.volume_m3[k]
-    quantity = order_quantity(
-        flow, float(i.order_cost[k, n]), float(holding), i.max_cover_days, float(i.shelf_life_days[k]),
-        float(i.review_days[n]), float(i.moq[k, n]), float(i.pack_size[k]),
-    )  # fmt: skip
+    cover = i.max_cover_days if i.sale_days is None else min(i.max_cover_days, float(i.sale_days[k, t]))
+    terms = (float(i.order_cost[k, n]), float(holding), cover, float(i.shelf_life_days[k]))
+    least = (float(i.review_days[n]), float(i.moq[k, n]), float(i.pack_size[k]))
+    quantities = [order_quantity(flow, *terms, *least, share) for share in (1.0, 0.75, 0.5, 0.25)]
     if flow == 0:
         return Stock()
+    if math.isinf(i.shelf_life_days[k]):
+        return _ordered(i, k, n, flow, variance, lead, lead_variance, holding, quantities[0])[1]
+    chosen = None
+    for quantity in quantities:
+        found = _ordered(i, k, n, flow, variance, lead, lead_variance, holding, quantity)
+        if chosen is None or found[0] < chosen[0] * (1 - 1e-9):
+            chosen = found
+    assert chosen is not None
+    return chosen[1]
+
+
+def _ordered(
+    i: Instance, k: int, n: int, flow: float, variance: float, lead: float, lead_variance: float, holding: float,
+    quantity: float,
+) -> tuple[float, Stock]:  # fmt: skip
+    """Money a day that depends on the order quantity, and the stock it means."""
     eps, review = float(i.level_error[k]), float(i.review_days[n])
     m, s2, wait = awaited(flow, variance, lead, lead_variance, review, eps)
     service, fill, shelf = float(i.service_level[k]), bool(i.fill_service[k]), float(i.shelf_life_days[k])
     lift = quantity + max(0.0, float(i.pack_size[k]) - 1) / 2
-    point = reorder_point(m, s2, wait, lift, service, fill)
+    price = i.short_lost * i.lost_sale_rate * float(i.unit_price[k])
+    tail = 1.0
+    if price > 0 and math.isinf(shelf) and i.raised is not None and i.raised[k]:
+        yearly = holding * (lift + wait)
+        tail = max(yearly / (yearly + 365 * price * flow), 1e-4)
+    point = reorder_point(m, s2, wait, lift, service, fill, tail)
     short = missing(m, s2, point)
     order = quantity if s2 == 0 else lift + min(wait, point)
     served = order / (order + short)
@@ -205,7 +230,8 @@ def _stock_at(i: Instance, k: int, n: int, nodes: frozenset[int], flow: float, v
     peak = max(safety + order, average)
     cycles = flow / (order + short)
     spoiled = spoiled_per_cycle(peak, order, flow, variance, eps, shelf)
-    return Stock(point, safety, average, peak, spoiled * cycles, cycles)
+    per_day = holding / 365 * average + cycles * (i.order_cost[k, n] + i.unit_cost[k] * spoiled + price * short)
+    return float(per_day), Stock(point, safety, average, peak, spoiled * cycles, cycles, short * cycles)
 
 
 def awaited(
@@ -226,28 +252,32 @@ def awaited(
 
 
 def order_quantity(
-    flow: float, order_cost: float, holding: float, cover: float, shelf: float, review: float, moq: float, pack: float
-) -> float:
+    flow: float, order_cost: float, holding: float, cover: float, shelf: float, review: float, moq: float, pack: float,
+    share: float = 1.0,
+) -> float:  # fmt: skip
     """Units; section 6, first bullet."""
     if flow == 0:
         return 0.0
     eoq = math.inf if holding == 0 else math.sqrt(2 * flow * 365 * order_cost / holding)
     eoq = 0.0 if order_cost == 0 else eoq
     quantity = min(eoq, cover * flow, shelf * flow / 2)
-    quantity = max(quantity, review * flow, 1.0, moq)
+    quantity = max(share * quantity, review * flow, 1.0, moq)
     return math.ceil(quantity / pack - 1e-9) * pack
 
 
 @lru_cache(maxsize=100_000)
-def reorder_point(m: float, s2: float, wait: float, lift: float, service: float, fill: bool) -> float:
+def reorder_point(
+    m: float, s2: float, wait: float, lift: float, service: float, fill: bool, tail: float = 1.0
+) -> float:
     """Units; section 6, fifth bullet. Counted shortages are summed term by term."""
     if s2 == 0:
         return m
     if m > 20 + 1e-9:
-        return _first_of_gamma(m, s2, wait, lift, service, fill)
+        return _first_of_gamma(m, s2, wait, lift, service, fill, tail)
     r = np.arange(0, int(m + 80 * math.sqrt(s2)) + 100)
     beyond, short = _counted(m, s2, len(r))
     met = short <= (1 / service - 1) * (lift + np.minimum(wait, r)) if fill else 1 - beyond >= service
+    met &= beyond <= tail
     return float(r[np.argmax(met)])
 
 
@@ -268,13 +298,13 @@ def missing(m: float, s2: float, r: float) -> float:
     return float(_counted(m, s2, count)[1][int(r)])
 
 
-def _first_of_gamma(m: float, s2: float, wait: float, lift: float, service: float, fill: bool) -> float:
+def _first_of_gamma(m: float, s2: float, wait: float, lift: float, service: float, fill: bool, tail: float) -> float:
     demand = stats.gamma(m * m / s2, scale=s2 / m)
 
     def lacks(r: float) -> float:
         if not fill:
-            return service - float(demand.cdf(r))
-        return shortage(demand, r) - (1 / service - 1) * (lift + min(wait, r))
+            return float(demand.sf(r)) - min(tail, 1 - service)
+        return max(shortage(demand, r) - (1 / service - 1) * (lift + min(wait, r)), float(demand.sf(r)) - tail)
 
     if lacks(1e-6) <= 0:
         return 0.0

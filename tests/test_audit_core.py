@@ -101,15 +101,15 @@ def test_the_smallest_reorder_point_is_the_first_that_serves(fill: bool) -> None
     for _ in range(60):
         m = float(rng.choice([rng.uniform(0.01, 20), rng.uniform(20, 300)]))
         s2, q, level = m * rng.uniform(0.5, 30), float(rng.integers(1, 60)), float(rng.choice([0.9, 0.95, 0.98]))
-        wait = m * rng.uniform(0, 1)
+        wait, tail = m * rng.uniform(0, 1), float(rng.choice([1.0, 0.2, 0.03]))
         demand = [np.array([value]) for value in (m, s2, wait)]
-        service = Service(Awaited(*demand), np.array([q]), np.array([level]), np.array([fill]))
+        service = Service(Awaited(*demand), np.array([q]), np.array([level]), np.array([fill]), np.array([tail]))
         r = 0
         while True:
             at = np.array([r + (1e-6 if m > 20 else 0.0)])
             short, missed = expected_shortage(at, *demand[:2])[0], excess_probability(at, *demand[:2])[0]
             order = q + min(wait, r)
-            if (order / (order + short) >= level) if fill else (missed <= 1 - level):
+            if ((order / (order + short) >= level) if fill else (missed <= 1 - level)) and missed <= tail:
                 break
             r += 1
         assert service.smallest()[0] == r
@@ -162,7 +162,7 @@ def test_spoilage_of_constant_demand() -> None:
 
 def _shelf(peak: float) -> Shelf:
     """Orders of 25 units, 2 / 25 a day."""
-    return Shelf(*(np.array([float(value)]) for value in (0, 0, peak, 25, 2 / 25)))
+    return Shelf(*(np.array([float(value)]) for value in (0, 0, peak, 25, 2 / 25, 0)))
 
 
 def test_spoilage_of_gamma_demand_is_the_integral() -> None:

@@ -14,12 +14,16 @@ from scipy import special, stats
 from scipy.integrate import quad
 
 from models import inventory
+from models.distributions import gamma_loss, negative_binomial_loss, poisson_loss
 from models.instance import Floats
 from models.inventory import (
+    Awaited,
+    StockPolicy,
     average_stock,
     awaited_demand,
     lead_time_demand,
     order_quantity,
+    paying_tail,
     reorder_point,
     spoiled_per_cycle,
     stock_policy,
@@ -171,31 +175,71 @@ def test_spoilage_of_certain_demand_and_its_cap() -> None:
 # The bundle
 
 
-def test_policy_is_the_sum_of_its_parts() -> None:
-    """Each field of the bundle is what the functions say one by one, for 5,000 random cells, some without flow."""
-    cells = _random_cells(5000)
+def _part_by_part(cells: list[Floats], share: float, price: Floats) -> tuple[StockPolicy, Floats]:
+    """What the functions say one by one of an order of some share of the usual one, and money a day."""
     flow, variance, lead, sd, review, error, cost, holding, moq, pack, cover, life, service, fill = cells
-    policy = stock_policy(*cells)
-    moves = flow > 0
     awaited = awaited_demand(flow, variance, lead, sd, review, error)
-    quantity = order_quantity(flow, cost, holding, moq, pack, review, cover, life)
-    lift = np.where(moves, quantity + (pack - 1) / 2, 1.0)
-    r = np.where(moves, reorder_point(*awaited, lift, service, fill), 0.0)
-    random = moves & (awaited.variance > 0)
+    quantity = order_quantity(flow, cost, holding, moq, pack, review, cover, life, share)
+    lift = quantity + (pack - 1) / 2
+    tail = np.where(np.isfinite(life), 1.0, paying_tail(lift + awaited.wait, flow, holding, price))
+    r = reorder_point(*awaited, lift, service, fill, tail)
+    random = awaited.variance > 0
     order = np.where(random, lift + np.minimum(r, awaited.wait), quantity)
-    short = policy.short_per_day * np.divide(order, flow - policy.short_per_day, out=np.zeros(flow.size), where=moves)
+    short = np.where(random, _short(r, awaited), 0.0)
     safety = np.where(random, r - awaited.mean + short, 0.0)
-    np.testing.assert_array_equal(policy.quantity, quantity)
-    np.testing.assert_array_equal(policy.reorder_point, r)
-    np.testing.assert_allclose(policy.safety_stock, safety, atol=1e-6)
-    np.testing.assert_allclose(policy.lead_time_demand + policy.safety_stock, r, rtol=1e-12)
-    np.testing.assert_allclose(policy.orders_per_day * (order + short), flow, rtol=1e-9)
-    np.testing.assert_allclose(policy.peak, np.maximum(policy.safety_stock + order, policy.average), rtol=1e-9)
-    mean = average_stock(r, lift, awaited.wait, short, flow, lead, review)
-    expected = np.where(random, mean, quantity / 2)
-    np.testing.assert_allclose(policy.average[moves], expected[moves], rtol=1e-9)
-    spoiled = spoiled_per_cycle(policy.peak, order, flow, variance, error, life)
-    np.testing.assert_allclose(policy.spoiled_per_day, spoiled * policy.orders_per_day, rtol=1e-9, atol=1e-12)
+    average = np.where(random, average_stock(r, lift, awaited.wait, short, flow, lead, review), quantity / 2)
+    cycles = flow / (order + short)
+    peak = np.maximum(safety + order, average)
+    spoiled = spoiled_per_cycle(peak, order, flow, variance, error, life) * cycles
+    per_day = holding / 365 * average + cost * cycles + 7.0 * spoiled + price * short * cycles
+    return StockPolicy(quantity, r, safety, average, peak, r - safety, cycles, short * cycles, spoiled), per_day
+
+
+def _short(r: Floats, awaited: Awaited) -> Floats:
+    """E[(Z - r)+] by the closed forms of section 6."""
+    m, s2 = awaited.mean, awaited.variance
+    wide = np.maximum(s2, m * (1 + 1e-6))
+    counted = np.where(s2 > m * (1 + 1e-9), negative_binomial_loss(r, m, wide), poisson_loss(r, m))
+    return np.where(m <= 20 + 1e-9, counted, gamma_loss(r, m, np.maximum(s2, 1e-12)))
+
+
+def test_policy_is_the_sum_of_its_parts() -> None:
+    """Each field is what the functions say one by one for 5,000 random cells; perishables take the cheapest order."""
+    cells = _random_cells(5000)
+    cells = [values[cells[0] > 0] for values in cells]
+    price = np.random.default_rng(5).choice([0.0, 3.0, 40.0], cells[0].size)
+    policy = stock_policy(*cells, price, 7.0, True)
+    tried = [_part_by_part(cells, share, price) for share in (1.0, 0.75, 0.5, 0.25)]
+    best = np.where(np.isfinite(cells[11]), np.argmin([cost for _, cost in tried], axis=0), 0)
+    assert np.bincount(best, minlength=4).min() > 20
+    made = np.array([np.choose(best, [np.asarray(way[at]) for way, _ in tried]) for at in range(len(policy))])
+    for name, found, expected in zip(StockPolicy._fields, policy, made, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-5, err_msg=name)
+    np.testing.assert_array_equal(policy.quantity, made[0])
+    np.testing.assert_array_equal(policy.reorder_point, made[1])
+
+
+def test_stock_above_the_service_is_worth_its_price() -> None:
+    """Of all reorder points that keep the service, the one chosen costs within 2 % of the cheapest, by enumeration."""
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        cell = _cell(
+            flow=float(np.exp(rng.normal(0, 1))), variance=float(rng.uniform(1, 20)), level_error=0.2,
+            holding_cost=float(rng.uniform(0.2, 4)), service_level=0.9, order_cost=float(rng.choice([5, 25])),
+        )  # fmt: skip
+        price = float(rng.choice([1.0, 5.0, 20.0]))
+        flow, variance, lead, sd, review, error, _, holding = cell[:8]
+        floor, chosen = stock_policy(*cell), stock_policy(*cell, price, 0.0, True)
+        assert chosen.reorder_point >= floor.reorder_point
+        r = np.arange(float(floor.reorder_point), float(chosen.reorder_point) + 200)
+        awaited = Awaited(
+            *(np.full(r.size, value) for value in awaited_demand(flow, variance, lead, sd, review, error))
+        )
+        short, lift = _short(r, awaited), float(chosen.quantity)
+        cycles = flow / (lift + np.minimum(r, awaited.wait) + short)
+        average = average_stock(r, lift, awaited.wait, short, flow, lead, review)
+        cost = holding / 365 * average + price * short * cycles
+        assert cost[int(chosen.reorder_point - floor.reorder_point)] <= 1.02 * cost.min() + 1e-9
 
 
 def test_no_flow_is_all_zeros() -> None:
@@ -276,18 +320,17 @@ def test_no_variance_needs_no_safety_stock(fill: bool) -> None:
 def test_safety_stock_grows_with_service_spread_and_lead_time(
     flow: float, ratio: float, service: float, more: float
 ) -> None:
-    """Under fill service, more service, variance or lead-time spread never lowers it.
+    """Under fill service, more service or lead-time spread never lowers it.
 
-    More lead time, or an unsurer level, raises the mean as well, so that rounding up moves: within one unit.
+    More variance (by the undershoot), lead time, or an unsurer level raises the mean as well, so that rounding up
+    moves: within one unit.
     """
     plain = {"flow": flow, "variance": flow * ratio, "service_level": service}
     base = stock_policy(*_cell(**plain)).safety_stock
-    for change in (
-        {"service_level": 1 - (1 - service) / more}, {"variance": flow * ratio * more}, {"lead_time_sd": more},
-    ):  # fmt: skip
+    for change in ({"service_level": 1 - (1 - service) / more}, {"lead_time_sd": more}):
         assert stock_policy(*_cell(**{**plain, **change})).safety_stock >= base
-    for change in ({"lead_time": 5.0 * more}, {"level_error": 0.1 * more}):
-        assert stock_policy(*_cell(**plain, **change)).safety_stock > base - 1 - 1e-6
+    for change in ({"variance": flow * ratio * more}, {"lead_time": 5.0 * more}, {"level_error": 0.1 * more}):
+        assert stock_policy(*_cell(**{**plain, **change})).safety_stock > base - 1 - 1e-6
 
 
 @settings(max_examples=100, deadline=None)

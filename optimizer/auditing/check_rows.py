@@ -67,7 +67,7 @@ def check_replenishment(read: Read, ref: Reference, found: Recomputed, row: Ints
         table,
         "reorder_point",
         rows["reorder_point"].to_numpy(),
-        "The smallest that keeps the service promised.",
+        "The smallest that keeps the service promised and, where sales lost cost more, pays.",
     )
     report.numbers(
         "V-031", table, "safety_stock", rows["safety_stock"].to_numpy(), "Reorder point less sales until delivery."

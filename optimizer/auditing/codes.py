@@ -32,7 +32,7 @@ CODES: Mapping[str, str] = {
     "V-027": "lead time, its spread or the review days are wrong",
     "V-028": "the service target is wrong",
     "V-029": "the order quantity is wrong",
-    "V-030": "the reorder point is not the smallest that keeps the service",
+    "V-030": "the reorder point is not the smallest that keeps the service and pays",
     "V-031": "the safety stock is wrong",
     "V-032": "the order-up-to level is wrong",
     "V-033": "average stock, peak stock, volume or value is wrong",

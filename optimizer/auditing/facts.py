@@ -73,6 +73,7 @@ class Goods:
     volume_m3: Floats
     temperature: Ints
     shelf_life: Floats  # days, inf = keeps
+    last_day: pd.Series  # of sale, blank = no end
     pack: Floats
     moq: Floats  # 0 = none
     requires: tuple[frozenset[str], ...]
@@ -154,6 +155,7 @@ def _goods(skus: pd.DataFrame) -> Goods:
             [TEMPERATURES.index(name or "ambient") for name in texts(skus, "temperature")], dtype=np.int64
         ),
         shelf_life=numbers(skus, "shelf_life_days", UNLIMITED),
+        last_day=pd.to_datetime(skus["end_date"]),
         pack=numbers(skus, "pack_size", 1.0),
         moq=numbers(skus, "moq", 0.0),
         requires=tuple(frozenset(items(text)) for text in texts(skus, "requires")),

@@ -12,15 +12,15 @@ from .calendar import DAYS_PER_YEAR
 from .facts import Bools, Floats, Ints, sums
 from .flows import Draw, lead_times, upstream
 from .lanes import BANDS_KG, bands, choices, ranking
+from .policies import Policies
 from .reference import Reference
-from .stock import Service, awaited_demand, lifted, order_quantity, reorder_point, shelf, spoiled_per_day
 
 CELLS = 1_000_000  # SKU x region cells of a batch: bounds the memory
 KEPT = 200  # broken cells that are remembered one by one
 LANE_TERMS = ("outbound", "late", "damage", "outage")
 SKU_TERMS = (
     "outbound", "late", "damage", "inbound", "ordering", "handling", "capital", "storage", "stocking", "spoilage",
-    "outage", "change",
+    "outage", "shortage", "change",
 )  # fmt: skip
 
 
@@ -99,6 +99,7 @@ class Recomputation:
 
     def __init__(self, ref: Reference, plan: Decisions, cuts: tuple[Cut, ...] = ()) -> None:
         self.ref, self.plan, self.cuts = ref, plan, cuts
+        self.policies = Policies(ref, plan.quantity, plan.reorder)
         skus, self.nodes, self.regions, self.periods = ref.known.shape
         self.skus = skus
         self.band = bands(ref.known.goods.weight_kg)
@@ -239,55 +240,7 @@ class Recomputation:
         rows = rows.assign(flow=flow[local, n], variance=pooled[local, n], lead_time=lead[local, n])
         rows["lead_time_sd"] = np.sqrt(spread[local, n])
         rows["feeder"] = sources.feeder[rows["k"], rows["n"]]
-        return self._costed(self._policy(rows))
-
-    def _policy(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Order quantity, reorder point and the stock they mean; 0 where nothing is held."""
-        known, rules = self.ref.known, self.ref.rules
-        k, n = rows["k"].to_numpy(), rows["n"].to_numpy()
-        held = rows["stocked"].to_numpy()
-        flow = np.where(held, rows["flow"], 0.0)
-        review = known.sites.review_days[n]
-        error = self.ref.rates.level_error[k]
-        lead, pooled = rows["lead_time"].to_numpy(), rows["variance"].to_numpy()
-        quantity = self._quantity(k, n, rows, flow, review)
-        demand = awaited_demand(flow, pooled, lead, np.square(rows["lead_time_sd"]), review, error)
-        lift = lifted(quantity, known.goods.pack[k])
-        service = Service(demand, lift, rules.service_level[k], rules.fill[k])
-        reorder = reorder_point(service, _written(self.plan.reorder, rows))
-        figures = shelf(demand, reorder, quantity, lift, flow, lead, review)
-        life = known.goods.shelf_life[k]
-        spoiled = spoiled_per_day(figures, flow, pooled, error, life)
-        return rows.assign(
-            review_days=review,
-            lead_time_demand=reorder - figures.safety,
-            safety_stock=figures.safety,
-            reorder_point=reorder,
-            order_quantity=quantity,
-            average_stock=figures.average,
-            peak_stock=figures.peak,
-            orders_per_day=figures.orders_per_day,
-            spoiled_per_day=spoiled,
-        )
-
-    def _quantity(self, k: Ints, n: Ints, rows: pd.DataFrame, flow: Floats, review: Floats) -> Floats:
-        """Order quantities; a written one stands if it is right up to the last digits of the flow."""
-        known, sources = self.ref.known, self.ref.sources
-        goods, settings = known.goods, known.settings
-        holding = settings.holding_rate * goods.unit_cost[k] + 12.0 * known.sites.storage[n] * goods.volume_m3[k]
-        cover = np.minimum(settings.max_cover_days, goods.shelf_life[k] / 2.0)
-        least = np.where(sources.feeder[k, n] < 0, np.maximum(sources.moq[k, n], 1.0), 1.0)
-
-        def quantity(nudge: float) -> Floats:
-            f = flow * (1.0 + nudge)
-            floor = np.maximum(review * f, least)
-            return order_quantity(f, sources.order_cost[k, n], holding, cover * f, floor, goods.pack[k])
-
-        own, written = quantity(0.0), _written(self.plan.quantity, rows)
-        if written is None:
-            return own
-        near = np.isclose(written, quantity(-1e-9), rtol=1e-9) | np.isclose(written, quantity(1e-9), rtol=1e-9)
-        return np.where(near & (flow > 0), written, own)
+        return self._costed(self.policies.of(rows))
 
     def _costed(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The cost terms of the period that follow from flow and stock, money."""
@@ -306,6 +259,7 @@ class Recomputation:
             storage=months * sites.storage[n] * goods.volume_m3[k] * average,
             stocking=months * sites.stocking[n] * rows["stocked"],
             spoilage=days * goods.unit_cost[k] * rows["spoiled_per_day"],
+            shortage=days * self.policies.lost(k) * rows["short_per_day"],
         )
 
     def _gather_costs(self, k: Ints, t: int, rows: pd.DataFrame, change: Floats) -> None:
@@ -348,10 +302,6 @@ class Recomputation:
         served = np.zeros((len(rows), self.regions), dtype=bool)
         served[number[draw.sku, draw.node], draw.region] = True
         self.served.append(np.packbits(served, axis=1))
-
-
-def _written(figures: Floats | None, rows: pd.DataFrame) -> Floats | None:
-    return None if figures is None else figures[rows["k"], rows["n"], rows["t"]]
 
 
 def _empty_rows() -> pd.DataFrame:

@@ -126,17 +126,30 @@ def awaited_demand(
     return Awaited(np.where(moving, mean, 0.0), np.where(moving, spread, 0.0), np.where(moving, wait, 0.0))
 
 
-class Service:
-    """The promise of one batch of rows: which reorder points meet it, and the smallest that does."""
+LEAST_TAIL = 1e-4
 
-    def __init__(self, demand: Awaited, lift: Floats, level: Floats, fill: Bools) -> None:
-        self.demand, self.lift, self.level, self.fill = demand, lift, level, fill
+
+def worthwhile_tail(order: Floats, flow: Floats, holding: Floats, lost: Floats) -> Floats:
+    """P(short in a cycle) above which another unit in stock pays: h q against 365 p F; 1 where nothing is lost."""
+    yearly = holding * order
+    tail = np.where(lost * flow > 0, yearly / np.maximum(yearly + DAYS_PER_YEAR * lost * flow, 1e-300), 1.0)
+    return np.maximum(tail, LEAST_TAIL)
+
+
+class Service:
+    """The promise of one batch of rows: which reorder points meet it, and the smallest that does.
+
+    tail: the most that the probability of a shortage in a cycle may be besides.
+    """
+
+    def __init__(self, demand: Awaited, lift: Floats, level: Floats, fill: Bools, tail: Floats) -> None:
+        self.demand, self.lift, self.level, self.fill, self.tail = demand, lift, level, fill, tail
         self.constant = demand.variance <= 0
         self.smooth = ~self.constant & (demand.mean > SMALL_MEAN)
 
     def only(self, rows: NDArray[np.int64]) -> Service:
         """Some of the rows."""
-        return Service(self.demand.only(rows), self.lift[rows], self.level[rows], self.fill[rows])
+        return Service(self.demand.only(rows), self.lift[rows], self.level[rows], self.fill[rows], self.tail[rows])
 
     def met(self, reorder: Floats, slack: float = 0.0) -> Bools:
         """Does reorder point `reorder` meet the service measure (with `slack` as a share of the promise)?"""
@@ -146,7 +159,8 @@ class Service:
         short = expected_shortage(level, mean, variance)
         order = self.lift + np.minimum(reorder, self.demand.wait)
         promise = 1.0 - self.level
-        return np.where(self.fill, self.level * short <= (promise + slack) * order, missed <= promise + slack)
+        kept = np.where(self.fill, self.level * short <= (promise + slack) * order, missed <= promise + slack)
+        return kept & (missed <= self.tail + slack)
 
     def smallest(self) -> Floats:
         """Smallest integer from 0 on that meets the measure, by doubling and bisection."""
@@ -170,11 +184,18 @@ class Service:
         return np.where(self.lift <= 0, reorder == 0, np.where(self.constant, constant, whole & reached & least))
 
 
-def reorder_point(service: Service, written: Floats | None = None) -> Floats:
-    """Reorder points; a written one that proves to be the smallest stands, every other is searched anew."""
+def reorder_point(service: Service, raised: Service, written: Floats | None = None) -> Floats:
+    """Reorder points; a written one that proves to be the smallest stands, every other is searched anew.
+
+    raised: the same promise where stock above it pays, which a plan may keep or not.
+    """
     if written is None:
         return service.smallest()
-    out, doubtful = written.copy(), ~service.confirms(np.nan_to_num(written, nan=-1.0))
+    given = np.nan_to_num(written, nan=-1.0)
+    out, doubtful = written.copy(), ~service.confirms(given)
+    if doubtful.any():
+        rows = np.flatnonzero(doubtful)
+        doubtful[rows] = ~raised.only(rows).confirms(given[rows])
     if doubtful.any():
         rows = np.flatnonzero(doubtful)
         out[rows] = service.only(rows).smallest()
@@ -190,6 +211,7 @@ class Shelf:
     peak: Floats  # units
     order: Floats  # units of a mean order
     orders_per_day: Floats
+    short_per_day: Floats  # units
 
 
 def lifted(quantity: Floats, pack: Floats) -> Floats:
@@ -215,7 +237,7 @@ def shelf(
         average = np.where(steady, order / 2.0, average - served * flow * (lead + review / 2.0))
         often = flow / (order + short)
     peak = np.maximum(safety + order, average)
-    return Shelf(*(np.where(held, figure, 0.0) for figure in (safety, average, peak, order, often)))
+    return Shelf(*(np.where(held, figure, 0.0) for figure in (safety, average, peak, order, often, often * short)))
 
 
 def spoiled_per_day(held: Shelf, flow: Floats, variance: Floats, level_error: Floats, shelf_life: Floats) -> Floats:

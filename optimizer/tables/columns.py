@@ -94,6 +94,7 @@ REPLENISHMENT = _columns(
     ("order_by", "date", "day on which the stock is expected to reach the reorder point"),
     ("pack_size", "count", "orders are whole packs, units", 10.0),
     ("min_order", "quantity", "least quantity of an order, units"),
+    ("above_service", "text", "yes = kept above the service level where the sales that saves are worth more", 9.0),
 )
 ACTIONS = _columns(
     ("action", "text", "open, close, transfer, purchase, postpone (no money for it yet), clear (sell off)", 10.0),

@@ -19,7 +19,7 @@ from .replay_columns import SHEETS
 NOWHERE = "(not stocked)"
 WORST = 5  # days and nodes named in the summary
 AS_PLANNED = ("change", "fixed", "opening", "surge", PENALTIES)  # decided by the plan, not lived through
-HELD = {"lost": "outage"}  # term of the replay -> term of the plan it is held against
+HELD = {"lost": ("outage", "shortage")}  # term of the replay -> terms of the plan it is held against
 
 
 def mean_of(tallies: Sequence[Tally]) -> Tally:
@@ -254,9 +254,9 @@ def _money(figures: Figures) -> Iterator[Row]:
     for term in TERMS:
         each = [float(tally.costs[term].sum()) for tally in figures.each]
         totals = [total + money for total, money in zip(totals, each, strict=True)]
-        held = HELD.get(term, term)
-        name = "lost sales (plan: outages)" if term == "lost" else term
-        yield "cost", name, float(np.mean(each)), plan.get(held, 0.0), _spread(each)
+        held = sum(plan.get(name, 0.0) for name in HELD.get(term, (term,)))
+        name = "lost sales (plan: outages, shortages)" if term == "lost" else term
+        yield "cost", name, float(np.mean(each)), held, _spread(each)
     same = 0.0
     for term in AS_PLANNED:
         if plan.get(term):

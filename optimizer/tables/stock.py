@@ -98,6 +98,7 @@ def replenishment(basis: PlanBasis) -> pd.DataFrame:
             **_ordering(basis, period == 0),
             "pack_size": instance.pack_size[sku],
             "min_order": np.maximum(instance.moq[sku, node], 1.0),
+            "above_service": np.where(instance.above_service[sku], "yes", "").astype(object),
         },
     )
 

@@ -200,9 +200,10 @@ def expectations(lived: Sequence[Lived]) -> Iterator[str]:
     months = [month for life in lives for month in life.months]
     rows = []
     for term in TERMS:
-        planned = sum(month.expected["outage" if term == "lost" else term] for month in months) / len(lives)
+        held = ("outage", "shortage") if term == "lost" else (term,)
+        planned = sum(month.expected[name] for month in months for name in held) / len(lives)
         real = sum(float(month.tally.costs[term].sum()) for month in months) / len(lives)
-        name = "lost sales (plan: outages)" if term == "lost" else term
+        name = "lost sales (plan: outages, shortages)" if term == "lost" else term
         rows.append([name, f"{planned:,.0f}", f"{real:,.0f}", f"{real - planned:+,.0f}"])
     yield ""
     yield from _markdown((f"{OURS}: cost", "planned", "lived", "difference"), rows)
