@@ -30,7 +30,7 @@ OF_SKUS = (
     "unit_cost", "unit_price", "weight_kg", "volume_m3", "temperature", "shelf_life_days", "pack_size",
     "parcels_per_unit", "level_error", "service_level", "fill_service", "min_nodes", "max_nodes", "mean", "variance",
     "allowed", "feeder", "lead_time", "lead_time_sd", "inbound_per_unit", "inbound_per_kg", "order_cost", "moq",
-    "in_force", "on_hand", "on_order", "clearing",
+    "in_force", "on_hand", "on_order", "clearing", "stood", "raised", "sale_days",
 )  # fmt: skip
 CLOSE = 1e-5  # relative width at which the search for a turning point ends
 RUNGS = (0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.0)  # shares of a rent at which every SKU is priced again

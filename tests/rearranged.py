@@ -12,12 +12,13 @@ from models.instance import Instance, LimitRow
 AXES = {
     **dict.fromkeys(
         ("unit_cost", "unit_price", "weight_kg", "volume_m3", "temperature", "shelf_life_days", "pack_size",
-         "parcels_per_unit", "level_error", "service_level", "fill_service", "min_nodes", "max_nodes"), "K"),
+         "parcels_per_unit", "level_error", "service_level", "fill_service", "min_nodes", "max_nodes", "raised"), "K"),
     **dict.fromkeys(("mean", "variance"), "KRT"),
+    "sale_days": "KT",
     **dict.fromkeys(("allowed", "start"), "KNT"),
     **dict.fromkeys(
         ("feeder", "lead_time", "lead_time_sd", "inbound_per_unit", "inbound_per_kg", "order_cost", "moq", "in_force",
-         "on_hand", "on_order", "clearing"), "KN"),
+         "on_hand", "on_order", "clearing", "stood"), "KN"),
     "room_m3": "N3", "available": "NT",
     **dict.fromkeys(
         ("surge_m3", "surge_cost", "units_per_day", "max_skus", "fixed_cost", "opening_cost", "candidate",
@@ -29,13 +30,14 @@ AXES = {
 }  # fmt: skip
 NAMES = {"K": "skus", "N": "nodes", "R": "regions"}
 MASKS = {"K": "skus", "N": "nodes", "R": "regions"}
+MONEY_MEASURES = ("value", "cost", "purchases", "change_value")
 MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
     "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",
     "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing",
 )  # fmt: skip
 POLICY = ("holding_rate", "late_penalty", "lost_sale_rate", "change_cost_in", "change_cost_out", "max_cover_days",
-          "fastest")  # fmt: skip
+          "short_lost", "fastest")  # fmt: skip
 
 Order = np.ndarray[Any, Any]
 
@@ -108,7 +110,7 @@ def in_other_money(instance: Instance, rate: float) -> Instance:
     """Every price in a currency of which one old unit buys ``rate``."""
     limits = []
     for row in instance.limits:
-        if row.measure in ("value", "cost", "purchases"):
+        if row.measure in MONEY_MEASURES:
             limits.append(replace(row, amount=row.amount * rate))
         else:
             limits.append(replace(row, penalty=row.penalty * rate))

@@ -18,6 +18,7 @@ from models.outcome import Outcome
 
 from .enumeration import Optimum, Rows, enumerate_optimum, sku_paths
 from .instances import SWITCHES, tiny
+from .rearranged import in_other_money
 
 CERTIFIED = 1e-4  # a search that stalls above the gap of 1e-9 it is asked for must still certify this much
 RELATIVE = 1e-6  # of the optimum; the solver's own tolerance on a certified plan
@@ -79,24 +80,6 @@ def test_other_shapes(skus: int, nodes: int, regions: int, periods: int) -> None
 def test_any_mixture_of_features(seed: int, switches: dict[str, bool]) -> None:
     """Hypothesis looks for a mixture of features in which plan and enumeration part."""
     check(tiny(seed, **switches))
-
-
-MONEY = (
-    "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
-    "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",
-    "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing",
-)  # fmt: skip
-
-
-def in_other_money(instance: Instance, rate: float) -> Instance:
-    """The same instance with every price in a currency `rate` times smaller."""
-    limits = []
-    for row in instance.limits:
-        is_money = row.measure in ("value", "cost", "purchases")
-        amount, penalty = (row.amount * rate, row.penalty) if is_money else (row.amount, row.penalty * rate)
-        limits.append(replace(row, amount=amount, penalty=penalty))
-    prices = {name: getattr(instance, name) * rate for name in MONEY if getattr(instance, name) is not None}
-    return replace(instance, **prices, limits=tuple(limits))
 
 
 @pytest.mark.parametrize("rate", [1e-6, 1e-3, 1e3, 1e6])

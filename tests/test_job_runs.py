@@ -404,7 +404,7 @@ def test_no_memory_left_is_told_in_a_sentence(
 @pytest.mark.usefixtures("own_process")
 def test_the_whole_job_with_the_solver_in_its_own_process(desk: Desk) -> None:
     """As a planner runs it: published, the canaries and the plans on the way recorded, no log of a quiet solver."""
-    assert desk.plan(*OTHER) == 0
+    assert desk.plan(*OTHER, "--set", "short_lost_share=0") == 0
     last = desk.last()
     assert last["options"]["passed"].items() <= last["options"]["read_back"].items()
     assert last["model"]["sha256"] == digest(network_of(desk))
