@@ -195,7 +195,7 @@ def test_the_plan_tells_the_story(fresh: Path) -> None:
     assert outcome.open is not None
     assert outcome.stocked is not None
     assert outcome.rents is not None
-    assert plan.gap <= 0.01
+    assert plan.searched_gap <= 0.01
     for popup in ("LAX", "AUS"):
         assert outcome.open[nodes.index(popup)].tolist() == [True, True, False]
     spread = outcome.stocked[np.array(plan.instance.tier) == "B"].sum(axis=(0, 1))
