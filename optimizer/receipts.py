@@ -111,7 +111,9 @@ def _put(case: Case, groups: pd.DataFrame, rows: list[int], found: LeadTimes) ->
         added = pd.DataFrame(more).reindex(columns=supply.columns)
         supply = pd.DataFrame(
             {
-                name: pd.Series([*supply[name], *added[name].where(added[name].notna(), None)], dtype=object)
+                name: pd.Series(
+                    [*supply[name], *(text if isinstance(text, str) else None for text in added[name])], dtype=object
+                )
                 if supply[name].dtype == object
                 else pd.Series(np.append(supply[name].to_numpy(float), added[name].to_numpy(float)))
                 for name in supply.columns
