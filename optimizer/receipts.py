@@ -27,8 +27,9 @@ def with_lead_times(case: Case) -> Case:
     if case.receipts.empty:
         return case
     table, left_out = _usable(case)
+    used = case.receipts.iloc[:0]
     if table.empty:
-        return replace(case, findings=(*case.findings, *_left_out(left_out)))
+        return replace(case, receipts=used, findings=(*case.findings, *_left_out(left_out)))
     groups = table[["subject", "kind", "node"]].drop_duplicates().reset_index(drop=True)
     stated = pd.DataFrame([_stated(case, row) for row in groups.itertuples()], columns=["row", "mean", "sd"])
     key = pd.MultiIndex.from_frame(groups)
@@ -42,7 +43,7 @@ def with_lead_times(case: Case) -> Case:
     found = learn(receipts, supplier, mean, sd)
     supply, nodes = _put(case, groups, stated["row"].tolist(), found)
     told = (*_told(groups, mean, sd, found), *_left_out(left_out))
-    return replace(case, supply=supply, nodes=nodes, findings=(*case.findings, *told))
+    return replace(case, supply=supply, nodes=nodes, receipts=used, findings=(*case.findings, *told))
 
 
 def _usable(case: Case) -> tuple[pd.DataFrame, int]:
