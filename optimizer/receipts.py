@@ -15,6 +15,7 @@ from .case import Case
 from .errors import Finding, numbered
 
 MOST_TOLD = 20
+LONGEST = 730.0  # days; what a lead time may be anywhere
 
 
 def with_lead_times(case: Case) -> Case:
@@ -101,7 +102,10 @@ def _put(case: Case, groups: pd.DataFrame, rows: list[int], found: LeadTimes) ->
     """Supply and Nodes with what was learnt."""
     supply, nodes, more = case.supply.copy(), case.nodes.copy(), []
     for at, (row, pair) in enumerate(zip(rows, groups.itertuples(), strict=True)):
-        figures = {"lead_time_days": float(found.mean[at]), "lead_time_sd": float(found.sd[at])}
+        figures = {
+            "lead_time_days": min(float(found.mean[at]), LONGEST),
+            "lead_time_sd": min(float(found.sd[at]), LONGEST),
+        }
         if row == -2:
             nodes.loc[nodes["node"] == pair.node, list(figures)] = list(figures.values())
         elif row >= 0:
