@@ -259,7 +259,7 @@ def _change_costs(instance: Instance, stocked: Bools) -> Floats:
 
 
 def _node_costs(instance: Instance, open_nodes: Bools, surge: Floats) -> dict[str, Floats]:
-    before = np.concatenate([~instance.candidate[:, None], open_nodes[:, :-1]], axis=1)
+    before = np.concatenate([instance.opened[:, None], open_nodes[:, :-1]], axis=1)
     opens = open_nodes & ~before & instance.candidate[:, None]
     return {
         "fixed": instance.fixed_cost[:, None] * instance.months * open_nodes,

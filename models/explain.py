@@ -137,8 +137,8 @@ class Question:
 
 
 def _openings(instance: Instance, is_open: Bools) -> float:
-    """Money for opening candidates; none is open before the first period (section 7)."""
-    before = np.concatenate([np.zeros_like(is_open[:, :1]), is_open[:, :-1]], axis=1)
+    """Money for opening candidates (section 7)."""
+    before = np.concatenate([instance.opened[:, None], is_open[:, :-1]], axis=1)
     opens = is_open & ~before & instance.candidate[:, None]
     return float((instance.opening_cost[:, None] * opens).sum())
 

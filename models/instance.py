@@ -137,6 +137,7 @@ class Instance:
     sale_days: Floats | None = None  # (K,T) days from the period's start to the end of the last one with sales; or inf
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
     stood: Floats | None = None  # (K,N) units that count for what is left; None = on hand + on order
+    was_open: Bools | None = None  # (N,) candidates that stand open when the first period begins; None = none
 
     @property
     def turns(self) -> Floats:
@@ -176,6 +177,11 @@ class Instance:
     def shortage_cost(self) -> Floats:
         """(K,) money per unit that a node is asked for in vain."""
         return self.short_lost * self.lost_sale_rate * self.unit_price
+
+    @property
+    def opened(self) -> Bools:
+        """(N,) nodes that need no opening in the first period."""
+        return ~self.candidate if self.was_open is None else ~self.candidate | self.was_open
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -154,9 +154,11 @@ def stock_fits_the_budget(model: Any, period: str) -> Any:
 
 
 def opening_follows_open(model: Any, node: str, period: str) -> Any:
-    """opening[n,t] >= open[n,t] - open[n,t-1], nothing open before the first period"""
-    t = model.instance.periods.index(period)
-    before = model.open[node, model.instance.periods[t - 1]] if t else 0
+    """opening[n,t] >= open[n,t] - open[n,t-1]; before the first period open is what stands open then"""
+    instance: Instance = model.instance
+    t = instance.periods.index(period)
+    stood = int(instance.opened[instance.nodes.index(node)])
+    before = model.open[node, instance.periods[t - 1]] if t else stood
     return model.opening[node, period] >= model.open[node, period] - before
 
 

@@ -18,7 +18,7 @@ from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of, uplift_findings
 from .holding import Holding, holding, holding_findings, several
 from .periods import day_numbers, horizon_of, period_numbers
-from .previous import gap_to_keep, in_force_by_plan, placement_to_begin_with, stood
+from .previous import candidates_open_before, gap_to_keep, in_force_by_plan, placement_to_begin_with, stood
 from .sites import rooms
 from .sourcing import sources
 
@@ -56,6 +56,7 @@ def assemble(case: Case, rates: DemandRates) -> Instance:
         **_region_figures(case),
         **_policy(case),
         "start": placement_to_begin_with(case),
+        "was_open": candidates_open_before(case),
         "keep_gap": gap_to_keep(case),
     }
     _require_figures(parts)

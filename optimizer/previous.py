@@ -16,7 +16,8 @@ from .errors import Finding, UsageError, numbered
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.instance import Bools, Floats, Ints
+    from models.instance import Bools, Floats, Instance, Ints
+    from models.outcome import Outcome
 
     from .auditing.workbook import PlanBook
     from .case import Case
@@ -45,6 +46,7 @@ class Previous:
     nodes: pd.DataFrame  # one row per node and period: status and rents
     run: Mapping[str, Any]  # figures of its Run sheet: gap, input_sha256 ...
     settings: Mapping[str, Any]  # its effective settings
+    period_before: str | None = None  # its period that covers the day before the new start
 
     @property
     def in_force(self) -> pd.DataFrame:
@@ -87,17 +89,19 @@ def read_previous(path: str | os.PathLike[str], start: date) -> Previous:
         raise UsageError(f"{source} is no plan: it has no sheet {book.missing_sheets[0]}.", "Name a plan workbook.")
     nodes = _part(book, "Nodes", OF_NODES)
     periods = tuple(dict.fromkeys(nodes["period"]))
+    period = covering(periods, _kind(book), start, source)
     rows = _part(book, "Placement", OF_PLACEMENT).drop_duplicates(["sku", "node", "period"])
     more = _part(book, "Replenishment", OF_REPLENISHMENT).drop_duplicates(["sku", "node", "period"])
     return Previous(
         path=str(source.absolute()),
         sha256=file_digest(source),
-        period=covering(periods, _kind(book), start, source),
+        period=period,
         periods=periods,
         placement=rows.merge(more, on=["sku", "node", "period"], how="left"),
         nodes=nodes,
         run={name: line.value for name, line in book.run.items()},
         settings={name: line.value for name, line in book.settings.items()},
+        period_before=before(periods, period, start),
     )
 
 
@@ -131,6 +135,20 @@ def covering(periods: tuple[str, ...], kind: str, start: date, path: Path) -> st
     return periods[sum(start >= day for day in days) - 1]
 
 
+def before(periods: tuple[str, ...], period: str, start: date) -> str | None:
+    """The period of a plan that the day before ``start`` lies in, given the one of ``start``; None before the first.
+
+    >>> before(("2027-01", "2027-02"), "2027-02", date(2027, 2, 1))
+    '2027-01'
+    >>> before(("2027-01", "2027-02"), "2027-02", date(2027, 2, 9))
+    '2027-02'
+    """
+    from .tables.basis import first_day
+
+    at = periods.index(period) - (start == first_day(period))
+    return periods[at] if at >= 0 else None
+
+
 def unknown_names(previous: Previous, case: Case) -> Iterator[Finding]:
     """SKUs and nodes of the placement in force that the input no longer has."""
     for column, table, code in (("sku", case.skus, "R-001"), ("node", case.nodes, "R-002")):
@@ -153,6 +171,16 @@ def in_force_by_plan(case: Case) -> Bools | None:
         return None
     held = _held(previous, case)
     return held[:, :, previous.periods.index(previous.period)]
+
+
+def candidates_open_before(case: Case) -> Bools | None:
+    """(N,) candidates that the earlier plan has open on the day before the new start; None without one."""
+    previous = case.previous
+    if previous is None:
+        return None
+    rows = previous.nodes[(previous.nodes["period"] == previous.period_before)]
+    names = rows["node"][rows["status"].isin(("open", "opens"))]
+    return np.asarray((case.nodes["status"] == "candidate") & case.nodes["node"].isin(names), dtype=np.bool_)
 
 
 def stood(case: Case) -> Floats | None:
@@ -191,7 +219,8 @@ def gap_to_keep(case: Case) -> float:
 
 
 def made_from(previous: Previous, case: Case) -> bool:
-    """The earlier plan was made from the same files, under the same settings."""
+    """The earlier plan was made from the same files, under the same settings: those it names, for an older version may
+    not have known all of them, and no other that is not at its default."""
     from dataclasses import fields
 
     from .tables.run import plain
@@ -199,12 +228,25 @@ def made_from(previous: Previous, case: Case) -> bool:
     files = ("sha256", "orders_sha256")
     if any((previous.run.get(f"input_{name}") or None) != case.source.get(name) for name in files):
         return False
-    names = [
-        entry.name
-        for entry in fields(case.settings)
-        if entry.name not in ("origins", "seed", "time_limit", "deterministic")
-    ]
-    return all(_alike(previous.settings.get(name), plain(getattr(case.settings, name))) for name in names)
+    own = case.settings
+    names = {entry.name for entry in fields(own)} - {"origins", "seed", "time_limit", "deterministic"}
+    known = names & set(previous.settings)
+    if any(own.origins.get(name, "default") != "default" for name in names - known):
+        return False
+    return all(_alike(previous.settings[name], plain(getattr(own, name))) for name in known)
+
+
+def keeps_earlier(instance: Instance, outcome: Outcome) -> bool:
+    """The plan is the earlier one, kept because it was made from the very same input."""
+    if instance.keep_gap <= 0 or instance.start is None or outcome.stocked is None:
+        return False
+    return np.array_equal(outcome.stocked, instance.start)
+
+
+def gap_judged(previous: Previous) -> float:
+    """The gap that the earlier plan was accepted with: before SKUs were brought together."""
+    values = (previous.run.get(name) for name in ("searched_gap", "split_parcels.gap_before"))
+    return next((float(value) for value in values if isinstance(value, (int, float))), previous.gap)
 
 
 def _alike(written: Any, own: Any) -> bool:

@@ -169,7 +169,8 @@ def open_paths(instance: Instance) -> list[Array]:
 
 def node_cost(instance: Instance, opened: Array) -> Array:
     """(T,) fixed and opening costs."""
-    before = np.column_stack([np.zeros(len(opened), dtype=bool), opened[:, :-1]])
+    stood = np.zeros(len(opened), dtype=bool) if instance.was_open is None else instance.was_open
+    before = np.column_stack([stood, opened[:, :-1]])
     starts = opened & ~before & instance.candidate[:, None]
     return instance.months * (instance.fixed_cost @ opened) + instance.opening_cost @ starts
 

@@ -21,7 +21,7 @@ AXES = {
          "on_hand", "on_order", "clearing", "stood"), "KN"),
     "room_m3": "N3", "available": "NT",
     **dict.fromkeys(
-        ("surge_m3", "surge_cost", "units_per_day", "max_skus", "fixed_cost", "opening_cost", "candidate",
+        ("surge_m3", "surge_cost", "units_per_day", "max_skus", "fixed_cost", "opening_cost", "candidate", "was_open",
          "handling_cost", "storage_cost", "stocking_cost", "review_days", "outage_days"), "N"),
     **dict.fromkeys(
         ("lane_node", "lane_region", "lane_parcel_cost", "lane_kg_cost", "lane_days", "lane_on_time", "lane_damage",

@@ -15,12 +15,14 @@ import pytest
 import optimizer
 from models.column_generation import solve
 from models.evaluation import evaluate
+from optimizer.assembly import assemble, forecast
 from optimizer.audit import audit
 from optimizer.errors import UsageError
 from optimizer.previous import covering, made_from, with_previous
 
+from .enumeration import enumerate_optimum
 from .instances import tiny
-from .plans import hand_case, hand_plan
+from .plans import hand_case, hand_plan, plan_of
 
 
 def _written(plan: optimizer.Plan, folder: Path, name: str = "earlier.xlsx") -> Path:
@@ -203,6 +205,45 @@ def test_a_reason_goes_the_way_of_its_change(earlier: Path) -> None:
 
 def _cost(rows: pd.DataFrame) -> np.ndarray:
     return rows["sku"].map({"S1": 10.0, "S2": 4.0}).to_numpy()
+
+
+def _with_pop(settings: dict[str, Any], is_open: list[bool], earlier: Path | None = None) -> optimizer.Plan:
+    """All of it from CENTRAL; the candidate POP open in these months."""
+    case = hand_case(settings, stock=[])
+    case = case if earlier is None else with_previous(case, earlier)
+    rates = forecast(case)
+    stocked = np.zeros((2, 3, len(is_open)), dtype=bool)
+    stocked[:, 0] = True
+    opened = np.array([[True] * len(is_open), [True] * len(is_open), is_open])
+    return plan_of(case, assemble(case, rates), stocked, opened, rates=rates)
+
+
+def test_a_candidate_that_the_earlier_plan_opened_stands_open(tmp_path: Path) -> None:
+    """POP opens in January for 300. From February on it is open: kept, it costs no 300 and no line; left, it closes in
+    February; a plan from January on opens it again. The auditor agrees each time."""
+    earlier = _written(_with_pop({"periods": 3}, [True, True, False]), tmp_path)
+    later = {"periods": 2, "start": "2027-02-01"}
+    for settings, is_open, paid, word in (
+        (later, [True, True], 0, "open"),
+        (later, [False, True], 300, "closes"),
+        ({"periods": 2}, [True, True], 300, "opens"),
+    ):
+        plan = _with_pop(settings, is_open, earlier)
+        assert plan.evaluation.node_costs["opening"].sum() == paid
+        assert plan.nodes.query("node == 'POP'")["status"].iloc[0] == word
+        lines = plan.actions[plan.actions["action"].isin(["open", "close"])]["action"].tolist()
+        assert sorted(lines) == {"open": [], "closes": ["close", "open"], "opens": ["open"]}[word]
+        assert audit(_written(plan, tmp_path, "next.xlsx"), plan.case) == ()
+
+
+def test_the_search_knows_what_stands_open() -> None:
+    """Where the optimum opens a candidate for 60, standing open saves those 60; both optima are the enumerated ones."""
+    paid = replace(tiny(6), opening_cost=np.full(3, 60.0))
+    known = replace(paid, was_open=paid.candidate)
+    cost = [solve(instance, gap=1e-9).objective for instance in (paid, known)]
+    best = [enumerate_optimum(instance) for instance in (paid, known)]
+    assert cost == pytest.approx([one.cost for one in best if one is not None])
+    assert cost[0] - cost[1] == pytest.approx(60.0)
 
 
 def test_owners_stand_beside_changes() -> None:

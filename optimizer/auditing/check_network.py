@@ -54,7 +54,8 @@ def node_status(ref: Reference, is_open: np.ndarray) -> np.ndarray:
     sites = ref.known.sites
     out = np.empty(is_open.shape, dtype=object)
     for n, t in np.ndindex(*is_open.shape):
-        before = bool(is_open[n, t - 1]) if t else bool(is_open[n, t] and not sites.candidate[n])
+        first = sites.was_open[n] and (sites.candidate[n] or is_open[n, 0])
+        before = bool(is_open[n, t - 1] if t else first)
         idle = "not open" if sites.available[n, t] else "not available"
         out[n, t] = ("open" if before else "opens") if is_open[n, t] else ("closes" if before else idle)
     return out

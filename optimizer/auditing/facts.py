@@ -21,6 +21,7 @@ from .calendar import Calendar, calendar
 
 if TYPE_CHECKING:
     from optimizer.case import Case
+    from optimizer.previous import Previous
     from optimizer.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -88,6 +89,7 @@ class Sites:
     names: pd.Index
     kind: tuple[str, ...]
     candidate: Bools
+    was_open: Bools  # when the first period begins
     available: Bools  # (N,T)
     room_m3: Floats  # (N,3), inf = no limit, 0 = none
     surge_m3: Floats
@@ -141,7 +143,7 @@ def facts(case: Case) -> Facts:
     if settings.start is None:
         raise UsageError("the case has no start date.", "Set start, e.g. --set start=2027-01-01.")
     days = calendar(settings.start, int(settings.periods), settings.period)
-    return Facts(settings, days, _goods(case.skus), _sites(case.nodes, days), _places(case.regions))
+    return Facts(settings, days, _goods(case.skus), _sites(case.nodes, days, case.previous), _places(case.regions))
 
 
 def _goods(skus: pd.DataFrame) -> Goods:
@@ -164,7 +166,7 @@ def _goods(skus: pd.DataFrame) -> Goods:
     )
 
 
-def _sites(nodes: pd.DataFrame, days: Calendar) -> Sites:
+def _sites(nodes: pd.DataFrame, days: Calendar, previous: Previous | None) -> Sites:
     names = pd.Index(texts(nodes, "node"), dtype=object)
     status = np.array([text or "open" for text in texts(nodes, "status")])
     half = days.days_inside(nodes["open_from"], nodes["open_until"]) >= days.days / 2.0
@@ -177,6 +179,7 @@ def _sites(nodes: pd.DataFrame, days: Calendar) -> Sites:
         names=names,
         kind=tuple(texts(nodes, "type")),
         candidate=status == "candidate",
+        was_open=(status != "candidate") | _open_before(names, previous),
         available=half & (status != "closed")[:, None],
         room_m3=np.stack(rooms, axis=1),
         surge_m3=numbers(nodes, "surge_m3", 0.0),
@@ -198,6 +201,15 @@ def _sites(nodes: pd.DataFrame, days: Calendar) -> Sites:
         capabilities=tuple(frozenset(items(text)) for text in texts(nodes, "capabilities")),
         open_from=pd.to_datetime(nodes["open_from"]).fillna(pd.Timestamp("1900-01-01")).to_numpy("datetime64[D]"),
     )
+
+
+def _open_before(names: pd.Index, previous: Previous | None) -> Bools:
+    """(N,) nodes that the earlier plan says are open on the day before the new one begins."""
+    if previous is None or previous.period_before is None:
+        return np.zeros(len(names), dtype=bool)
+    table = previous.nodes[previous.nodes["period"] == previous.period_before].set_index("node")
+    status = table["status"].reindex(names)
+    return ((status == "open") | (status == "opens")).to_numpy(dtype=bool)
 
 
 def _places(regions: pd.DataFrame) -> Places:

@@ -72,7 +72,7 @@ def node_use(ref: Reference, plan: Decisions, found: Recomputed) -> NodeUse:
     flat = {name: total(rows[name]).reshape(nodes, periods) for name in ("value", "average_stock", "flow", "stocked")}
     room = np.where(plan.open[:, None, :], sites.room_m3[:, :, None], 0.0)
     over, has_room = np.maximum(volume - room, 0.0), sites.room_m3[:, :, None] > 0
-    before = np.concatenate([~sites.candidate[:, None], plan.open[:, :-1]], axis=1)
+    before = np.concatenate([sites.was_open[:, None], plan.open[:, :-1]], axis=1)
     return NodeUse(
         volume=volume,
         value=flat["value"],

@@ -91,10 +91,9 @@ def _approvals(basis: PlanBasis, lines: list[Action]) -> NDArray[np.object_]:
 
 
 def _node_actions(basis: PlanBasis) -> Iterator[Action]:
-    """A node opens where it is open and was not the period before; candidates were not open before the plan."""
+    """A node opens where it is open and was not the period before, and closes the other way round."""
     instance, is_open, since = basis.instance, basis.open, days_until_open(basis)
-    before = np.column_stack([is_open[:, 0] & ~instance.candidate, is_open[:, :-1]])
-    for period, node in zip(*np.nonzero((is_open != before).T), strict=True):
+    for period, node in zip(*np.nonzero((is_open != basis.open_before).T), strict=True):
         name, day = instance.nodes[node], first_day(instance.periods[period])
         if is_open[node, period]:
             day = max(day, later(basis.start, float(since[node])))

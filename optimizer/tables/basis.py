@@ -49,6 +49,12 @@ class PlanBasis:
         return self.outcome.open & self.instance.available
 
     @property
+    def open_before(self) -> Bools:
+        """(N,T) nodes in use the period before; a node that is no candidate does not open in the first."""
+        first = np.where(self.instance.candidate, self.instance.opened, self.open[:, 0])
+        return np.column_stack([first, self.open[:, :-1]])
+
+    @property
     def cost(self) -> float:
         """Money over the horizon, as evaluated from the case and not as the solver reported it."""
         return float(self.evaluation.total)

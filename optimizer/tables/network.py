@@ -51,7 +51,7 @@ def nodes(basis: PlanBasis) -> pd.DataFrame:
 def node_status(basis: PlanBasis) -> NDArray[np.object_]:
     """(N,T) open, opens, closes (the first period it is no longer open), not open, not available."""
     instance, is_open = basis.instance, basis.open
-    before = np.column_stack([is_open[:, 0] & ~instance.candidate, is_open[:, :-1]])
+    before = basis.open_before
     states = {"open": is_open & before, "opens": is_open, "closes": before, "not available": ~instance.available}
     return np.select(list(states.values()), list(states), "not open").astype(object)
 
