@@ -68,6 +68,19 @@ def test_what_a_node_cannot_sell_in_time_leaves_it_even_below_its_level() -> Non
     assert cleared["ship_by"].iloc[0].date() == date(2027, 1, 6)
 
 
+def test_a_node_that_sells_later_keeps_what_keeps() -> None:
+    """HUB sells 2 S1 a day from February on, and keeps 20 of 35. Of a batch that ends on 11 February it sells 20 in the
+    first ten days of that month; 15 spoil there. Which is to spare is the same, but only the second may go anywhere."""
+    stocked = _at_both()
+    stocked[0, 2, 0] = True
+    own = [*OWN_SUPPLY, {"sku": "S1", "node": "POP"}]
+    for day, doomed in ((None, 0), ("2027-02-11", 15)):
+        plan = _plan(stocked, stock=_stock(("S1", "HUB", 35, day)), supply=own)
+        given = lots(plan, np.zeros((2, 3), dtype=bool))
+        assert plan.evaluation.flow[0, 1].tolist() == [0, 2]
+        assert (given.spare.tolist(), given.doomed.tolist()) == ([15], [doomed])
+
+
 def test_what_is_cleared_is_the_batch_that_stays() -> None:
     """CENTRAL sells 3 S1 a day. Of 10 at HUB that end on 6 January it sells 6, as they arrive on the 4th, and it takes
     all of the 10 that end in March: the 4 to be cleared are of the first batch, by its day."""
@@ -198,6 +211,17 @@ def test_a_feeder_orders_when_those_below_draw_on_it() -> None:
     point = plan.replenishment.query("sku == 'S1' and node == 'CENTRAL'")["reorder_point"].iloc[0]
     assert (point, drawn) == (30, 20)
     assert _moves(plan, "S1", "purchase")[0][1] == "CENTRAL"
+
+
+def test_goods_wait_for_those_of_the_feeder_on_every_leg() -> None:
+    """No S1 is anywhere. CENTRAL's order comes after 4 days, HUB's goods leave then and travel 2, those of POP leave
+    when HUB's are there and travel 1."""
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[0] = stocked[1, 0] = True
+    lines = _plan(stocked, stock=[]).actions.query("sku == 'S1'").set_index("to")
+    days = {"CENTRAL": ("2027-01-01", "2027-01-05"), "HUB": ("2027-01-05", "2027-01-07")}
+    for node, expected in {**days, "POP": ("2027-01-07", "2027-01-08")}.items():
+        assert lines.loc[node, ["ship_by", "arrives"]].tolist() == [pd.Timestamp(day) for day in expected]
 
 
 def test_owners_are_asked_from_their_thresholds_on() -> None:

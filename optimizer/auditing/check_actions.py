@@ -42,6 +42,7 @@ class Lines:
     target: Ints
     quantity: Floats
     at_once: Bools  # starts on the first day
+    comes_at_once: Bools  # arrives on the first day
 
     def total(self, ref: Reference, where: Ints, chosen: Bools) -> Floats:
         """(K, N) units of the chosen lines at the nodes ``where``."""
@@ -56,7 +57,8 @@ def check_actions(
 ) -> None:
     """Every line says what exists and is worth what it says; together they can be done, and do what is needed."""
     table, known = book.tables["Actions"], ref.known
-    days = pd.to_datetime(pd.Series(table.texts("ship_by")), errors="coerce")
+    first = known.calendar.starts[0]
+    ships, arrives = (pd.to_datetime(pd.Series(table.texts(name)), errors="coerce") for name in ("ship_by", "arrives"))
     lines = Lines(
         table=table,
         action=table.texts("action"),
@@ -64,7 +66,8 @@ def check_actions(
         origin=positions(table.texts("from"), known.sites.names),
         target=positions(table.texts("to"), known.sites.names),
         quantity=table.numbers("quantity"),
-        at_once=(days == known.calendar.starts[0]).to_numpy(dtype=bool),
+        at_once=(ships == first).to_numpy(dtype=bool),
+        comes_at_once=(arrives == first).to_numpy(dtype=bool),
     )
     _names(lines, ref, report)
     goods = ~np.isin(lines.action, NODES) & (lines.k >= 0)
@@ -133,13 +136,14 @@ def _open_at_once(ref: Reference) -> Bools:
 
 
 def _goods_are_there(lines: Lines, ref: Reference, report: Report) -> None:
-    """On the first day no more leaves a node than is on hand; in all no more than is there or comes."""
-    leaves = np.isin(lines.action, ("transfer", "clear"))
+    """On the first day no more leaves a node than is on hand or comes then; in all no more than is there or comes."""
+    leaves, brings = np.isin(lines.action, ("transfer", "clear")), np.isin(lines.action, ("transfer", "purchase"))
     first = lines.total(ref, lines.origin, leaves & lines.at_once)
     whole = lines.total(ref, lines.origin, leaves)
-    comes = lines.total(ref, lines.target, np.isin(lines.action, ("transfer", "purchase")))
+    comes = lines.total(ref, lines.target, brings)
+    same_day = lines.total(ref, lines.target, brings & lines.comes_at_once)
     for out, there, when in (
-        (first, ref.on_hand, "on hand"),
+        (first, ref.on_hand + same_day, "on hand"),
         (whole, ref.on_hand + ref.on_order + comes, "on hand, on order or coming"),
     ):
         for k, n in np.argwhere(out > there + SLACK):

@@ -16,7 +16,7 @@ from .approvals import joined, owners
 from .basis import TOLERANCE, PlanBasis, first_day
 from .cash import Orders, cut, orders_of
 from .columns import ACTIONS, frame
-from .drawing import drawn, packed
+from .drawing import depths, drawn, packed
 from .emptying import leftovers
 from .lots import Lots, lots
 from .moves import Moves, moves, sinks
@@ -52,6 +52,8 @@ class Ledger:
     on_hand: Floats  # on hand today, less what leaves on the first day
     arriving: Floats  # moved or bought for the first period
     leaving: Floats  # moved away in the first period
+    brought: Floats  # by transfers that are decided, of this period or before the node begins
+    comes: Floats  # days until the last of what is on order or decided so far is there
     lines: list[Action] = field(default_factory=list)
 
 
@@ -114,7 +116,8 @@ def _goods(basis: PlanBasis) -> list[Action]:
     need.besides[spare.sku, spare.node] = 0.0
     moved = moves(basis, spare, sinks(basis, need))
     shape = basis.instance.feeder.shape
-    book = Ledger(np.maximum(basis.instance.on_hand, 0.0).copy(), np.zeros(shape), np.zeros(shape))
+    none = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    book = Ledger(np.maximum(basis.instance.on_hand, 0.0), *none, _own(basis, need))
     missing = {NOW: need.now.copy(), BEFORE: need.before.copy(), BESIDES: np.zeros(shape)}
     _transfers(basis, book, need, moved, missing)
     later_only = waiting(basis, need, moved)
@@ -137,6 +140,7 @@ def _transfers(basis: PlanBasis, book: Ledger, need: Needs, moved: Moves, missin
         missing[kind][k, m] = max(missing[kind][k, m] - units, 0.0)
         book.on_hand[k, n] -= units
         book.leaving[k, n] += units
+        book.brought[k, m] += units
         book.arriving[k, m] += units if kind != BEFORE else 0.0
         wait = max(0.0, float(np.floor(need.opens[k, m] - travel)))
         book.lines.append(_transfer(basis, k, n, m, units, wait, travel, _why(basis, k, n, m, kind)))
@@ -170,23 +174,33 @@ def _transfer(
 def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, Floats]) -> Orders:
     """What no transfer brings comes from the stocked feeder above the node, or is ordered from the supplier."""
     found: list[tuple[int, int, float, float, int, float]] = []
-    wanted = dict(zip((NOW, BEFORE), drawn(basis, need, missing[NOW], missing[BEFORE]), strict=True))
+    moved = book.brought.copy(), book.leaving.copy()
+    wanted = dict(zip((NOW, BEFORE), drawn(basis, need, missing[NOW], missing[BEFORE], moved), strict=True))
     for kind, units in wanted.items():
         period = need.begins if kind == BEFORE else np.zeros_like(need.begins)
         above = stocked_source(basis, period)
-        for k, n in np.argwhere(units > TOLERANCE).tolist():
+        depth = depths(above)
+        for k, n in sorted(np.argwhere(units > TOLERANCE).tolist(), key=lambda cell: int(depth[*cell])):
             t, feeder = int(period[k, n]), int(above[k, n])
             lead = float(basis.evaluation.lead_time[k, n, t])
             wait = max(0.0, float(np.floor(need.opens[k, n] - lead)))
             if feeder < 0:
                 there = float(need.position[k, n] + book.arriving[k, n])
                 found.append((k, n, float(units[k, n]), there, t, wait))
+                book.comes[k, n] = max(book.comes[k, n], wait + lead)
                 continue
             amount = float(packed(basis, np.array([k]), units[[k], [n]])[0])
             _from_feeder(basis, book, (k, n, feeder), amount, wait, lead)
     table = np.array(found, dtype=float).reshape(-1, 6)
     sku, node, period = (table[:, at].astype(np.int64) for at in (0, 1, 4))
     return orders_of(basis, sku, node, table[:, 2], table[:, 3], period, table[:, 5])
+
+
+def _own(basis: PlanBasis, need: Needs) -> Floats:
+    """(K,N) days until an order of today is there: the lead time of the first period in which the node stocks the SKU,
+    and in any case until it begins."""
+    k, n = np.indices(need.begins.shape)
+    return np.asarray(np.maximum(basis.evaluation.lead_time[k, n, need.begins], need.opens))
 
 
 def _from_feeder(
@@ -196,14 +210,15 @@ def _from_feeder(
     k, n, feeder = way
     name = basis.instance.nodes[feeder]
     ready = min(wanted, float(np.floor(max(book.on_hand[k, feeder], 0.0) + TOLERANCE)))
-    own = float(np.ceil(basis.evaluation.lead_time[k, feeder, 0] - TOLERANCE))
+    comes = float(np.ceil(book.comes[k, feeder] - TOLERANCE))
     book.on_hand[k, feeder] -= ready
     waits = f"replenishment, once {name} has received its own"
-    for units, days, reason in ((ready, wait, "replenishment"), (wanted - ready, max(wait, own), waits)):
+    for units, start, reason in ((ready, wait, "replenishment"), (wanted - ready, max(wait, comes), waits)):
         if units > TOLERANCE:
             book.leaving[k, feeder] += units
             book.arriving[k, n] += units
-            book.lines.append(_transfer(basis, k, feeder, n, units, days, lead, reason))
+            book.comes[k, n] = max(book.comes[k, n], start + lead)
+            book.lines.append(_transfer(basis, k, feeder, n, units, start, lead, reason))
 
 
 def _purchases(basis: PlanBasis, book: Ledger, orders: Orders) -> None:

@@ -11,19 +11,22 @@ from .needs import Needs
 from .stock import aims, stocked_source
 
 
-def drawn(basis: PlanBasis, need: Needs, now: Floats, before: Floats) -> tuple[Floats, Floats]:
+def drawn(
+    basis: PlanBasis, need: Needs, now: Floats, before: Floats, moved: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
     """(K,N) units to bring to each node now, and before it begins: what transfers leave missing, and what nodes below
-    draw.
+    draw; ``moved`` (K,N) is what transfers bring to the nodes, and what they take.
 
     A draw, in whole packs, lowers its feeder's stock at once; a feeder that it takes to its reorder point orders too.
     """
-    position = need.position + need.now - now
+    brought, taken = moved
+    position = need.position + brought - taken
     pull = np.zeros(now.shape)
-    before = _pulled(basis, before, stocked_source(basis, need.begins), need.begins, pull)
+    before = _pulled(basis, need, before, need.short - brought + taken, pull)
     above = stocked_source(basis)
     aim, low = aims(basis), basis.evaluation.reorder_point[:, :, 0] + TOLERANCE
     out = now.copy()
-    depth = _depths(above)
+    depth = depths(above)
     for level in range(int(depth.max(initial=0)), -1, -1):
         left = position - pull
         due = (pull > TOLERANCE) & basis.stocked[:, :, 0] & ((left <= low) | (left < -TOLERANCE))
@@ -32,12 +35,14 @@ def drawn(basis: PlanBasis, need: Needs, now: Floats, before: Floats) -> tuple[F
     return out, before
 
 
-def _pulled(basis: PlanBasis, wanted: Floats, above: Ints, begins: Ints, pull: Floats) -> Floats:
-    """What must be there before a node begins; nodes that begin themselves also need what those below draw."""
-    out, depth = wanted.copy(), _depths(above)
+def _pulled(basis: PlanBasis, need: Needs, wanted: Floats, short: Floats, pull: Floats) -> Floats:
+    """What must be there before a node begins; nodes that begin themselves, and are ``short`` of their level then
+    (below 0: above it), also need what those below draw."""
+    above = stocked_source(basis, need.begins)
+    out, depth = wanted.copy(), depths(above)
     for level in range(int(depth.max(initial=0)), -1, -1):
-        at = (depth == level) & (begins > 0)
-        out = np.where(at & (out > TOLERANCE), out + pull, out)
+        at = (depth == level) & (need.begins > 0)
+        out = np.where(at & (pull > TOLERANCE), np.maximum(out, short + pull), out)
         _pull(basis, np.where(at, out, 0.0), above, pull)
     return out
 
@@ -54,7 +59,7 @@ def packed(basis: PlanBasis, sku: Ints, units: Floats) -> Floats:
     return np.asarray(np.ceil(units / pack - TOLERANCE) * pack)
 
 
-def _depths(above: Ints) -> Ints:
+def depths(above: Ints) -> Ints:
     """(K,N) stocked feeders above each node."""
     row = np.arange(len(above))[:, None]
     depth, at = np.zeros(above.shape, dtype=np.int64), above

@@ -9,7 +9,7 @@ import numpy as np
 from models.instance import Bools, Floats, Ints
 
 from ..columns import numbers, positions
-from ..shelf import unsold
+from ..shelf import Pace, unsold
 from .basis import TOLERANCE, PlanBasis
 from .needs import leaves
 
@@ -42,11 +42,10 @@ def lots(basis: PlanBasis, needed: Bools) -> Lots:
     its level, as far as it can be moved before it expires; where the SKU is needed (K,N), nothing is.
     """
     sku, node, days, units = batches(basis)
-    flow = np.where(basis.stocked[:, :, 0], basis.evaluation.flow[:, :, 0], 0.0)
     waits = ~basis.stocked[:, :, 0] & basis.stocked.any(axis=2)
     left, last = leaves(basis)
     ends = np.where(left[sku, node], np.minimum(days, last[node] + 1.0), days)
-    doomed = np.where(waits[sku, node], 0.0, _doomed(sku, node, ends, units, flow))
+    doomed = np.where(waits[sku, node], 0.0, _doomed(basis, sku, node, ends, units))
     above = np.maximum(basis.instance.on_hand - levels(basis), 0.0)
     movable = np.where(days > basis.case.settings.transfer_days, units - doomed, 0.0)
     spare = doomed + _in_turn(sku, node, movable, above - _total(doomed, sku, node, above.shape))
@@ -88,12 +87,23 @@ def _before(sku: Ints, node: Ints, units: Floats) -> Floats:
     return np.asarray(total - total[start]) if len(sku) else np.zeros(0)
 
 
-def _doomed(sku: Ints, node: Ints, days: Floats, units: Floats, flow: Floats) -> Floats:
-    """(B,) units that are left when they expire, sold shortest-dated first at ``flow`` (K,N) units a day; all of it
-    where the SKU is not sold any more."""
-    rate = flow[sku, node]
-    sellable = np.multiply(rate, np.maximum(days, 0.0), out=np.zeros(len(units)), where=rate > 0)
-    return unsold(sku * flow.shape[1] + node, units, sellable)
+def _doomed(basis: PlanBasis, sku: Ints, node: Ints, days: Floats, units: Floats) -> Floats:
+    """(B,) units that are left when they expire, sold shortest-dated first at the flow of each period; all of it where
+    the plan does not stock the SKU, and none of what keeps where it does, though it may sell none yet."""
+    pace = Pace(basis.instance.days, flows(basis)[sku, node])
+    sellable = pace.sold_in(np.where(np.isfinite(days), np.maximum(days, 0.0), 0.0))
+    keeps = basis.stocked[sku, node, 0] & np.isinf(days)
+    return unsold(sku * len(basis.instance.nodes) + node, units, np.where(keeps, np.inf, sellable))
+
+
+def flows(basis: PlanBasis) -> Floats:
+    """(K,N,T) units a day, of the periods in a row in which a node stocks the SKU from the first on; then as in the
+    last of them."""
+    out = np.where(basis.stocked, basis.evaluation.flow, 0.0)
+    here = np.logical_and.accumulate(basis.stocked, axis=2)
+    for t in range(1, out.shape[2]):
+        out[:, :, t] = np.where(here[:, :, t], out[:, :, t], out[:, :, t - 1])
+    return out
 
 
 def _in_turn(sku: Ints, node: Ints, units: Floats, wanted: Floats) -> Floats:

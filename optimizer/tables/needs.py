@@ -25,6 +25,7 @@ class Needs:
     opens: Floats  # days from the start until then, and in any case until the node opens
     position: Floats  # on hand + on order today
     lacks: Floats  # units to its level of that period less the position, -inf where no order for it is pressing yet
+    short: Floats  # the same wherever a node begins later; 0 elsewhere
 
 
 def needs(basis: PlanBasis) -> Needs:
@@ -39,7 +40,8 @@ def needs(basis: PlanBasis) -> Needs:
     late = np.where(begins > 0, opens - _slowest(basis, begins), np.inf) <= instance.days[0]
     k, n = np.indices(begins.shape)
     level = (basis.evaluation.reorder_point + basis.evaluation.order_quantity)[k, n, begins]
-    lacks = np.where(late & (begins > 0), level - position, -np.inf)
+    short = np.where(begins > 0, level - position, 0.0)
+    lacks = np.where(late & (begins > 0), short, -np.inf)
     return Needs(
         now=np.where(pressing, gap, 0.0),
         before=np.maximum(lacks, 0.0),
@@ -48,6 +50,7 @@ def needs(basis: PlanBasis) -> Needs:
         opens=opens,
         position=position,
         lacks=lacks,
+        short=short,
     )
 
 
