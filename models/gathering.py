@@ -134,7 +134,11 @@ class _Polish:
         self.prices = prices(instance, no_rents(instance) if rents is None else rents)
         self.most = np.concatenate([part.ravel() for part in self._limits()])
         self.worth = float(evaluate(instance, stocked, opened, surge).total)
-        self.batches = [self._batch(evaluate_batch(instance, f, f.skus)) for f in families(instance)]
+
+    @cached_property
+    def batches(self) -> list[Batch]:
+        """Every set of every SKU."""
+        return [self._batch(evaluate_batch(self.instance, f, f.skus)) for f in families(self.instance)]
 
     def _batch(self, batch: Batch) -> Batch:
         """The same with sets that need a closed node ruled out."""

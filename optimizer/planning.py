@@ -93,10 +93,7 @@ class Planner:
     def solve(self, *, progress: Listener | None = None, solver: Solver | None = None) -> Plan:
         """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
         from .assembly import assembly_findings
-        from .environment import peak_memory_mb, versions
-        from .plan import Plan
         from .running.trust import check_claim
-        from .tables.notes import plan_notes
 
         if solver is not None and self._model is not None:
             raise UsageError("another solver knows nothing of what was added to the model.", "Leave solver out.")
@@ -108,6 +105,14 @@ class Planner:
         found = assembly_findings(self.case, self.rates)
         if outcome.stocked is None:
             raise no_plan(outcome, self.case.settings, (*self.case.findings, *found), self.case.places)
+        return self._finished(outcome, found, began)
+
+    def _finished(self, outcome: Outcome, found: tuple[Finding, ...], began: float) -> Plan:
+        """The plan of an outcome, changed for what the search knows nothing of."""
+        from .environment import peak_memory_mb, versions
+        from .plan import Plan
+        from .tables.notes import plan_notes
+
         outcome, evaluation, split = self._kept_together(outcome, began)
         instance, outcome, evaluation = self._raised(outcome, evaluation)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
@@ -137,14 +142,23 @@ class Planner:
         evaluation = self._evaluated(outcome)
         if self._model is not None:
             return outcome, evaluation, {}
-        settings = self.case.settings
+        settings, searched = self.case.settings, {"searched_gap": self._searched_gap(outcome, evaluation)}
         left = inf if settings.deterministic == "yes" else settings.time_limit - (time.perf_counter() - began)
         polished, split = kept_together(self.case, self.instance, outcome, evaluation.total, left)
         if polished is outcome:
-            return outcome, evaluation, split
+            return outcome, evaluation, split | searched
         exact = self._evaluated(polished)
         check_changed(self.instance, (outcome, evaluation), (polished, exact), settings.split_gap)
-        return polished, exact, split
+        return polished, exact, split | searched
+
+    def _searched_gap(self, outcome: Outcome, evaluation: Evaluation) -> float:
+        """The gap that the plan of the search is judged by: of an earlier plan that is kept, what it was then."""
+        from .polish import gap_of
+        from .previous import gap_judged, keeps_earlier
+
+        if self.case.previous is not None and keeps_earlier(self.instance, outcome):
+            return gap_judged(self.case.previous)
+        return gap_of(evaluation.total, outcome.bound)
 
     def _raised(self, outcome: Outcome, evaluation: Evaluation) -> tuple[Instance, Outcome, Evaluation]:
         """The plan with stock above the service where that pays and fits, checked again; as it is where constraints
@@ -156,13 +170,22 @@ class Planner:
 
         if self._model is not None:
             return self.instance, outcome, evaluation
-        instance, raised = raise_stock(self.instance, outcome, self.case.settings.split_gap)
+        instance, raised = raise_stock(self.instance, outcome, self._widest(outcome))
         if raised is outcome:
             return instance, outcome, evaluation
         exact = evaluate(instance, *whole_plan(raised, instance))
         check_certificate(raised, exact.total)
         check_changed(instance, (outcome, evaluation), (raised, exact), 1.0)
         return instance, raised, exact
+
+    def _widest(self, outcome: Outcome) -> float:
+        """The gap that stock above the service may leave; the same comes out where the earlier plan is kept."""
+        from .previous import keeps_earlier, widest_raised
+
+        known = None
+        if self.case.previous is not None and keeps_earlier(self.instance, outcome):
+            known = widest_raised(self.case.previous)
+        return self.case.settings.split_gap if known is None else known
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
         settings = self.case.settings

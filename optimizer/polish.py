@@ -15,6 +15,7 @@ from models.wishes import with_wishes
 
 from .case import Case
 from .families import families_of
+from .previous import keeps_earlier
 from .replay import order_lines
 
 MOST_LINES = 100_000  # of the latest orders
@@ -37,7 +38,8 @@ def kept_together(
     """A plan of this cost after the setting split_shipments: polished, or only measured; with the facts for the sheet
     Run.
 
-    The plan's own cost does not rise beyond what split_gap allows over the bound, which stays a bound on it.
+    The plan's own cost does not rise beyond what split_gap allows over the bound, which stays a bound on it. An
+    earlier plan that is kept, since the input is the same, was polished when it was made.
     """
     mode = case.settings.split_shipments
     if mode == "ignore" or outcome.stocked is None or outcome.open is None or outcome.surge is None:
@@ -47,7 +49,8 @@ def kept_together(
         return outcome, {}
     base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else cost
     most = base / max(1.0 - case.settings.split_gap, 1e-9)
-    left = seconds if mode == "price" and outcome.status not in BROKEN_OFF else 0.0
+    stays = mode != "price" or outcome.status in BROKEN_OFF or keeps_earlier(instance, outcome)
+    left = 0.0 if stays else seconds
     made = polish(instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left)
     if made.moves:
         outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=made.after.exact.total)

@@ -26,7 +26,7 @@ SHOWN = 5  # names shown in a finding
 OF_PLACEMENT = ("sku", "node", "period", "tier", "role", "regions_served", "units_per_day", "average_stock")
 OF_REPLENISHMENT = (
     "sku", "node", "period", "source", "lead_time_days", "review_days", "service_level", "reorder_point",
-    "order_quantity", "sd_per_day", "safety_stock",
+    "order_quantity", "sd_per_day", "safety_stock", "above_service",
 )  # fmt: skip
 OF_NODES = (
     "node", "period", "status", "ambient_rent_per_m3", "chilled_rent_per_m3", "frozen_rent_per_m3",
@@ -254,6 +254,13 @@ def _alike(written: Any, own: Any) -> bool:
     if isinstance(written, (int, float)) and isinstance(own, (int, float)):
         return abs(written - own) <= 1e-9 * max(1.0, abs(own))
     return str(written or "")[:10] == str(own or "")[:10]
+
+
+def widest_raised(previous: Previous) -> float | None:
+    """How wide a gap stock above the service may leave, for it to be the earlier plan's: any, or none where that has
+    no such stock; None where it does not say."""
+    told = previous.placement["above_service"].dropna()
+    return None if told.empty else float("inf") if (told == "yes").any() else 0.0
 
 
 def matched(rows: pd.DataFrame, case: Case) -> tuple[Ints, Ints, Bools]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 import optimizer
+from models import gathering
 from models.column_generation import solve
 from models.evaluation import evaluate
 from optimizer.assembly import assemble, forecast
@@ -20,6 +22,7 @@ from optimizer.audit import audit
 from optimizer.errors import UsageError
 from optimizer.previous import covering, made_from, with_previous
 
+from . import small
 from .enumeration import enumerate_optimum
 from .instances import tiny
 from .plans import hand_case, hand_plan, plan_of
@@ -75,6 +78,39 @@ def _other_placement(instance: Any, stocked: np.ndarray) -> np.ndarray:
             evaluate(instance, tried, instance.available, np.zeros((len(instance.nodes), 3, len(instance.periods))))
             return tried
     return stocked
+
+
+def _pairs() -> dict[str, small.Rows]:
+    """The small brand, every order one of five pairs of SKUs at random."""
+    sheets = small.sheets()
+    pairs = (("P-0", "P-1"), ("P-2", "P-3"), ("P-4", "P-5"), ("P-0", "P-3"), ("P-1", "P-4"))
+    head, *rows = sheets["Orders"]
+    rng = Random(1)
+    lines = [[f"O-{at}", row[1], sku, *row[3:]] for at, row in enumerate(rows) for sku in rng.choice(pairs)]
+    return sheets | {"Orders": [head, *lines]}
+
+
+def test_a_plan_kept_is_not_brought_together_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan whose polish ended after one move, planned again from the same input: the same placement, levels and
+    judged gap, nothing moved, though a polish left alone moves more; also where a setting was not known then."""
+    book = small.write(tmp_path / "pairs.xlsx", _pairs())
+    with monkeypatch.context() as early:
+        early.setattr(gathering, "STAGES", ((True, 1, 1),))
+        early.setattr(gathering, "PARTS", (0.01,))
+        first = optimizer.plan(optimizer.read(book), gap=0)
+    assert first.facts["split_parcels"]["skus_moved"] == 1
+    assert optimizer.plan(first.case, gap=0).facts["split_parcels"]["skus_moved"] > 1
+    case = with_previous(first.case, _written(first, tmp_path))
+    assert case.previous is not None
+    settings = {name: value for name, value in case.previous.settings.items() if name != "split_gap"}
+    for known in (case.previous, replace(case.previous, settings=settings)):
+        second = optimizer.plan(replace(case, previous=known), gap=0)
+        assert (second.stocked == first.stocked).all()
+        assert second.facts["split_parcels"]["skus_moved"] == 0
+        assert second.searched_gap == pytest.approx(first.searched_gap, abs=1e-9)
+        assert second.replenishment["reorder_point"].tolist() == first.replenishment["reorder_point"].tolist()
+        assert second.changes.empty
+        assert "the earlier plan is kept" in second.headline[1]
 
 
 def _nine_times() -> list[dict[str, Any]]:

@@ -71,9 +71,9 @@ class PlanBasis:
 
     @property
     def searched_gap(self) -> float:
-        """The gap of the plan that the search ended with, before SKUs were brought together."""
-        split = self.facts.get("split_parcels")
-        return float(split["gap_before"]) if split else self.gap
+        """The gap of the plan that the search ended with, before anything was changed for what it knows nothing of; of
+        an earlier plan that is kept, what it was then."""
+        return float(self.facts.get("searched_gap", self.gap))
 
     @property
     def status(self) -> str:

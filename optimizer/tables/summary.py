@@ -11,6 +11,7 @@ import pandas as pd
 from models.evaluation import COST_TERMS, NODE_COST_TERMS
 from models.instance import TEMPERATURES
 
+from ..previous import keeps_earlier
 from .basis import PlanBasis
 from .columns import SUMMARY, frame
 from .families import apart_by_family
@@ -112,6 +113,8 @@ def gap_words(gap: float) -> str:
 
 
 def _ending(basis: PlanBasis) -> str:
+    if keeps_earlier(basis.instance, basis.outcome) and basis.status in ("gap_reached", "stalled"):
+        return "the earlier plan is kept: it was made from the same input"
     return {
         "gap_reached": f"the asked gap of {basis.case.settings.gap * 100:g} % is proved{_of_which(basis)}",
         "stalled": f"the search ended above the asked gap of {basis.case.settings.gap * 100:g} %",
