@@ -95,8 +95,7 @@ def polish(
 ) -> Polished:
     """Move SKUs as long as the sum of plan cost and split cost falls; open nodes are given, and surge space at most.
 
-    ``most_cost``: the plan's own cost does not rise beyond it. ``seconds``: no round begins later. Ctrl-C keeps what is
-    reached.
+    ``most_cost``: the plan's own cost does not rise beyond it. ``seconds``: no round begins later.
     """
     began = time.perf_counter()
     search = _Polish(instance, goods, stocked, opened, surge, rents, most_cost)

@@ -66,6 +66,7 @@ class Planner:
     def __init__(self, case: Case, **settings: Any) -> None:
         self.case = replace(case, settings=overridden(case.settings, settings))
         self._model: ConcreteModel | None = None
+        self._hear: Listener | None = None
 
     @cached_property
     def rates(self) -> DemandRates:
@@ -97,18 +98,23 @@ class Planner:
 
         if solver is not None and self._model is not None:
             raise UsageError("another solver knows nothing of what was added to the model.", "Leave solver out.")
-        began = time.perf_counter()
+        began, self._hear = time.perf_counter(), progress
         if progress is not None:
             progress(stage("demand"))
         outcome = self._outcome(progress, solver or self._here)
         check_claim(outcome)
-        found = assembly_findings(self.case, self.rates)
         if outcome.stocked is None:
+            found = assembly_findings(self.case, self.rates)
             raise no_plan(outcome, self.case.settings, (*self.case.findings, *found), self.case.places)
-        return self._finished(outcome, found, began)
+        try:
+            return self._finished(outcome, began)
+        except KeyboardInterrupt:
+            self._hear = None
+            return self._finished(replace(outcome, status="interrupted"), began)
 
-    def _finished(self, outcome: Outcome, found: tuple[Finding, ...], began: float) -> Plan:
-        """The plan of an outcome, changed for what the search knows nothing of."""
+    def _finished(self, outcome: Outcome, began: float) -> Plan:
+        """The plan of an outcome, changed for what the search knows nothing of, unless that was stopped."""
+        from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
         from .tables.notes import plan_notes
@@ -117,6 +123,7 @@ class Planner:
         instance, outcome, evaluation = self._raised(outcome, evaluation)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         facts |= split
+        found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from openpyxl import Workbook
@@ -42,6 +43,15 @@ def sheets() -> dict[str, Rows]:
         "Regions": [["region", "lat", "lon", "promise_days"], *([*row, 4] for row in REGIONS)],
         "Settings": [["setting", "value"], ["start", date(2027, 1, 1)], ["periods", 2]],
     }
+
+
+def pairs() -> dict[str, Rows]:
+    """The same, every order one of five pairs of SKUs at random: a plan of it brings two SKUs together."""
+    found = sheets()
+    together, rng = ((0, 1), (2, 3), (4, 5), (0, 3), (1, 4)), Random(1)
+    head, *rows = found["Orders"]
+    lines = [[f"O-{at}", row[1], f"P-{k}", *row[3:]] for at, row in enumerate(rows) for k in rng.choice(together)]
+    return found | {"Orders": [head, *lines]}
 
 
 def _orders() -> Rows:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 
 import pytest
+from openpyxl import load_workbook
 
 from models.outcome import Progress
 from optimizer import job
 from optimizer.errors import Interrupted, NodewiseError
 
+from . import small
 from .imports import ROOT
 from .jobs import Desk, desk, prepared, truthful_manifests
 
@@ -63,3 +65,18 @@ def test_a_signal_in_any_phase_is_told_truly(desk: Desk, phase: str) -> None:
         assert (desk.last()["plan"] == "interim") == (phase in ("plan", "closing"))
     assert desk.leftovers() == []
     truthful_manifests(desk)
+
+
+def test_a_signal_while_skus_are_brought_together_keeps_the_proven_plan(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM in the first round: exit 143, the plan of the search as interim plan, its gap proved, nothing moved."""
+    old = desk.out.read_bytes()
+    small.write(desk.brand, small.pairs())
+    monkeypatch.setattr("models.gathering._Polish.improved", lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert desk.plan() == 143
+    assert (desk.beside(), desk.out.read_bytes()) == ({"plan.interim.xlsx"}, old)
+    run = {row[0]: row[1] for row in load_workbook(desk.folder / "plan.interim.xlsx")["Run"].values}
+    assert (run["stop_reason"], run["split_parcels.skus_moved"]) == ("interrupted", 0)
+    assert run["searched_gap"] <= 0.001
+    assert desk.leftovers() == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -80,20 +79,10 @@ def _other_placement(instance: Any, stocked: np.ndarray) -> np.ndarray:
     return stocked
 
 
-def _pairs() -> dict[str, small.Rows]:
-    """The small brand, every order one of five pairs of SKUs at random."""
-    sheets = small.sheets()
-    pairs = (("P-0", "P-1"), ("P-2", "P-3"), ("P-4", "P-5"), ("P-0", "P-3"), ("P-1", "P-4"))
-    head, *rows = sheets["Orders"]
-    rng = Random(1)
-    lines = [[f"O-{at}", row[1], sku, *row[3:]] for at, row in enumerate(rows) for sku in rng.choice(pairs)]
-    return sheets | {"Orders": [head, *lines]}
-
-
 def test_a_plan_kept_is_not_brought_together_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan whose polish ended after one move, planned again from the same input: the same placement, levels and
     judged gap, nothing moved, though a polish left alone moves more; also where a setting was not known then."""
-    book = small.write(tmp_path / "pairs.xlsx", _pairs())
+    book = small.write(tmp_path / "pairs.xlsx", small.pairs())
     with monkeypatch.context() as early:
         early.setattr(gathering, "STAGES", ((True, 1, 1),))
         early.setattr(gathering, "PARTS", (0.01,))
