@@ -129,6 +129,35 @@ def test_a_move_must_be_worth_its_cost() -> None:
     assert only(Status(dear, held, DAY), "below reorder point")["action"] == "order 24 from ACME"
 
 
+def test_no_more_is_ordered_than_sells_until_the_plan_leaves() -> None:
+    """B has S in January only, 2 a day: 16 in the eight days from the 24th on. With 11 it lacks 5, one pack of 6, not
+    the 19 to its level. On the 29th, 6 are left to sell: with 6 nothing is due, though its reorder point is 12, of 9
+    B has 3 to spare for A, and what 4 lack would come too late."""
+    plan = in_force({("S", "A"): (2.0, 2.0), ("S", "B"): (2.0, 0.0)})
+    line = only(Status(plan, stock(("S", "A", 20.0), ("S", "B", 11.0)), date(2027, 1, 24)), "below reorder point")
+    assert (line["node"], line["action"], line["quantity"]) == ("B", "order 6 from A", 5.0)
+    enough = Status(plan, stock(("S", "A", 20.0), ("S", "B", 6.0)), DAY)
+    assert enough.exceptions.empty
+    assert cell(enough, "S", "B")["order_up_to"] == 6.0
+    assert pd.isna(cell(enough, "S", "B")["order_by"])
+    line = only(Status(plan, stock(("S", "A", 12.0), ("S", "B", 9.0)), DAY), "below reorder point")
+    assert line["action"] == "move 3 from B; order 18 from ACME"
+    line = only(Status(plan, stock(("S", "A", 20.0), ("S", "B", 4.0)), DAY), "runs out too soon")
+    assert line["action"] == "no order: it would come when the plan has left B"
+
+
+def test_what_waits_for_the_next_month_is_lent() -> None:
+    """A, which ACME supplies in 5 days, has S in February only, 27 days after January 5. Its 40 lift B, with 8, to 30:
+    22 go there, and A orders 12, two packs, for the 30 it needs of 1 February. On January 29 that would be late."""
+    plan = in_force({("S", "A"): (0.0, 1.0), ("S", "B"): (1.0, 1.0)})
+    held = stock(("S", "A", 40.0), ("S", "B", 8.0))
+    line = only(Status(plan, held, date(2027, 1, 5)), "below reorder point")
+    assert line["action"] == "move 22 from A; order 12 from ACME for A by 2027-01-27 in their place"
+    assert line["owner"] == "node A, buyer of ACME"
+    late = only(Status(plan, held, DAY), "below reorder point")
+    assert late["action"] == "order 24 from A"
+
+
 def test_out_of_stock_comes_first_and_speeds_up_what_is_on_order() -> None:
     """Nothing on hand but 20 on order, above the reorder point: no new order, the one on its way must hurry."""
     plan = in_force({("S", "A"): (2.0, 2.0), ("T", "A"): (1.0, 1.0)})

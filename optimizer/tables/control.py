@@ -13,14 +13,12 @@ from models.instance import TEMPERATURES, Bools, Floats, Ints, summed
 from ..periods import day_number
 from ..settings import Settings
 from ..shelf import Pace, unsold
+from .ahead import REPLENISHED, Ahead, ahead
 from .basis import TOLERANCE
 from .columns import frame
 from .control_columns import NODES, SKUS
 
 FAR_DAYS = 3650.0  # a date beyond ten years is no date
-REPLENISHED = (
-    "reorder_point", "order_up_to", "order_quantity", "lead_time_days", "review_days", "pack_size", "min_order",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Cells:
     planned: Bools  # in the period of the day
     later: pd.Series  # label of the first later period in which it is, "" = none
     pace: Pace  # demand from today on
+    ahead: Ahead  # when the plan leaves the node, or begins there
     source: pd.Series
     figures: pd.DataFrame  # REPLENISHED, nan where it is not planned today
     on_hand: Floats  # units that can still be sold
@@ -61,10 +60,17 @@ class Cells:
         return np.where(selling, self.pace.days_to_sell(self.on_hand), np.inf)
 
     @property
+    def aim(self) -> Floats:
+        """Units that an order lifts a cell to: the order-up-to level, but no more than it sells until the plan leaves
+        it; nan where it is not planned."""
+        return np.minimum(self.figures["order_up_to"].to_numpy(), self.ahead.until)
+
+    @property
     def due(self) -> Bools:
-        """At or below the reorder point."""
+        """At or below the reorder point, and below what an order lifts it to."""
         point = self.figures["reorder_point"].to_numpy()
-        return self.planned & (self.rate > 0) & (self.position <= np.nan_to_num(point, nan=-np.inf) + TOLERANCE)
+        low = self.position <= np.nan_to_num(point, nan=-np.inf) + TOLERANCE
+        return self.planned & (self.rate > 0) & low & (self.position < np.nan_to_num(self.aim) - TOLERANCE)
 
     @property
     def stranded(self) -> Bools:
@@ -73,10 +79,18 @@ class Cells:
 
     @property
     def surplus(self) -> Floats:
-        """Whole units to spare: above the order-up-to level, or all that is stranded; short-dated ones are none."""
+        """Whole units to spare: above the order-up-to level, beyond what sells until the plan leaves the node after
+        this period, or all that is stranded; short-dated ones are none."""
         level = np.where(self.planned, np.nan_to_num(self.figures["order_up_to"].to_numpy()), np.inf)
-        kept = np.where(self.stranded, 0.0, level)
+        kept = np.where(self.stranded, 0.0, np.where(self.ahead.leaves, self.ahead.until, level))
         return np.floor(np.maximum(self.on_hand - np.where(self.planned, self.unsold, 0.0) - kept, 0.0) + TOLERANCE)
+
+    @property
+    def idle(self) -> Floats:
+        """Whole units that wait for a later period, where an order of today could replace them by then."""
+        lead = np.nan_to_num(self.ahead.figures["lead_time_days"].to_numpy(), nan=np.inf)
+        waits = np.isfinite(self.ahead.opens) & (lead <= self.ahead.opens)
+        return np.where(waits, np.floor(np.maximum(self.on_hand - self.unsold, 0.0) + TOLERANCE), 0.0)
 
     def date_in(self, days: Floats) -> pd.Series:
         """The day so many days from today; blank where that is far off."""
@@ -111,6 +125,7 @@ def cells(
         planned=planned[:, 0],
         later=pd.Series([_first(labels[now + 1 :], row) for row in planned[:, 1:]], dtype=object),
         pace=pace,
+        ahead=ahead(rows, keys, pace, planned, labels[now:]),
         source=today["source"].fillna("").reset_index(drop=True),
         figures=today[list(REPLENISHED)].astype(float).reset_index(drop=True),
         **_lots(held, keys, pace, day),
@@ -257,7 +272,7 @@ def skus(own: Cells, found: pd.DataFrame) -> pd.DataFrame:
     spare = own.position - own.figures["reorder_point"].to_numpy()
     rate = own.rate
     until = np.divide(spare, rate, out=np.full(len(rate), np.inf), where=rate > 0)
-    blank = np.where(own.planned, until, np.inf)
+    blank = np.where(own.planned & (own.due | (spare > TOLERANCE)), until, np.inf)
     table = frame(
         SKUS,
         {
@@ -271,7 +286,7 @@ def skus(own: Cells, found: pd.DataFrame) -> pd.DataFrame:
             "days_of_cover": np.where(np.isfinite(own.cover), own.cover, np.nan),
             "stock_out_date": own.date_in(own.cover),
             "reorder_point": own.figures["reorder_point"].to_numpy(),
-            "order_up_to": own.figures["order_up_to"].to_numpy(),
+            "order_up_to": own.aim,
             "order_by": own.date_in(np.maximum(blank, 0.0)),
             "lead_time_days": own.figures["lead_time_days"].to_numpy(),
             "source": own.source.to_numpy(object),

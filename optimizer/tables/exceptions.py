@@ -95,17 +95,21 @@ class _Desk:
     own: Cells
     settings: Settings
     spare: Floats = field(init=False)
+    idle: Floats = field(init=False)  # units that wait for a later period, and can be lent
+    there: Floats = field(init=False)  # on hand + on order, less what is lent, with what replaces it
     by_sku: dict[str, list[int]] = field(init=False)
     supplier: dict[str, str] = field(init=False)  # of each SKU, as far as some node is supplied directly
 
     def __post_init__(self) -> None:
-        self.spare = self.own.surplus.copy()
+        self.spare, self.there = self.own.surplus.copy(), self.own.position.copy()
         self.by_sku, self.supplier = {}, {}
         nodes = {*self.own.node, ""}
         for cell, (sku, source) in enumerate(zip(self.own.sku, self.own.source, strict=True)):
             self.by_sku.setdefault(sku, []).append(cell)
             if source not in nodes and CROSS_DOCK not in source:
                 self.supplier.setdefault(sku, source)
+        last = self.own.ahead.source.str.split(" < ").str[-1]
+        self.idle = np.where(last.isin(set(self.own.node)), 0.0, self.own.idle)
 
     # --- too little --------------------------------------------------------------------------------------------------
 
@@ -147,34 +151,53 @@ class _Desk:
         return "below reorder point", f"{own.on_hand[cell]:,.0f} left{way}{until}; reorder point {point:,.0f}"
 
     def _wanted(self, cell: int) -> float:
-        """Units that lift the cell to its order-up-to level; 0 where none are due."""
-        own = self.own
-        missing = float(np.nan_to_num(own.figures["order_up_to"].iloc[cell])) - float(own.position[cell])
-        return max(missing, 0.0) if own.due[cell] else 0.0
+        """Units that lift the cell to what an order of today aims at; 0 where none are due."""
+        return float(self.own.aim[cell] - self.own.position[cell]) if self.own.due[cell] else 0.0
 
     def _supply(self, cell: int) -> list[Step]:
-        """Moves from surpluses of the SKU, the largest first, and an order for the rest."""
+        """Moves from surpluses of the SKU, the largest first, then of what waits for a later period elsewhere, and an
+        order for the rest."""
         own = self.own
         left = self._wanted(cell)
         steps = []
-        for other in sorted(self.by_sku[own.sku.iloc[cell]], key=lambda at: -self.spare[at]):
-            units = np.floor(min(self.spare[other], left) + TOLERANCE)
-            worth = units * float(np.nan_to_num(own.unit_cost[cell], nan=np.inf))
-            if other == cell or units < 1 or worth < self.settings.transfer_cost:
-                continue
-            self.spare[other] -= units
-            left -= units
-            name = str(own.node.iloc[other])
-            steps.append(self._move(cell, f"move {units:,.0f} from {name}", float(units), f"node {name}"))
+        for pool in (self.spare, self.idle):
+            for other in sorted(self.by_sku[own.sku.iloc[cell]], key=lambda at: -float(pool[at])):
+                units = float(np.floor(min(pool[other], left) + TOLERANCE))
+                worth = units * float(np.nan_to_num(own.unit_cost[cell], nan=np.inf))
+                if other == cell or units < 1 or worth < self.settings.transfer_cost:
+                    continue
+                pool[other] -= units
+                left -= units
+                name = str(own.node.iloc[other])
+                steps.append(self._move(cell, f"move {units:,.0f} from {name}", units, f"node {name}"))
+                if pool is self.idle:
+                    steps += self._replaced(other, units)
         if left >= 1.0 - TOLERANCE or (left > TOLERANCE and not steps):
-            steps.append(self._order(cell, left))
+            late = own.figures["lead_time_days"].iloc[cell] >= own.ahead.lasts[cell]
+            steps.append(self._too_late(cell) if late else self._order(cell, left))
         return steps
+
+    def _too_late(self, cell: int) -> Step:
+        node = self.own.node.iloc[cell]
+        return Step(f"no order: it would come when the plan has left {node}", self._here(cell))
+
+    def _replaced(self, cell: int, lent: float) -> list[Step]:
+        """The order for what a cell will lack of its level when it begins, after it has lent something."""
+        own, then = self.own, self.own.ahead.figures
+        self.there[cell] -= lent
+        missing = float(then["order_up_to"].iloc[cell]) - float(self.there[cell])
+        if missing <= TOLERANCE:
+            return []
+        units = _packed(then, cell, missing)
+        self.there[cell] += units
+        origin = self._shipper(cell, own.ahead.source)
+        by = day_after(own.day, float(own.ahead.opens[cell] - then["lead_time_days"].iloc[cell]))
+        text = f"order {units:,.0f} from {origin} for {own.node.iloc[cell]} by {by} in their place"
+        return [Step(text, self._owner(origin), "purchase_value", units * float(own.unit_cost[cell]), origin)]
 
     def _order(self, cell: int, missing: float) -> Step:
         """An order in whole packs, at the supplier or at the node that feeds this one."""
-        figures = self.own.figures
-        pack, least = (float(np.nan_to_num(figures[name].iloc[cell], nan=1.0)) for name in ("pack_size", "min_order"))
-        units = float(np.ceil(max(missing, least) / max(pack, 1.0) - TOLERANCE) * max(pack, 1.0))
+        units = _packed(self.own.figures, cell, missing)
         origin = self._origin(cell)
         text = f"order {units:,.0f} from {origin}{self._way(cell)}{self._lacks(cell, origin, units)}"
         if (self.own.node == origin).any():
@@ -191,8 +214,12 @@ class _Desk:
         return f"node {self.own.node.iloc[cell]}"
 
     def _origin(self, cell: int) -> str:
+        """Who ships the goods today."""
+        return self._shipper(cell, self.own.source)
+
+    def _shipper(self, cell: int, source: pd.Series) -> str:
         """Who ships the goods: the last of a chain of cross-docks, or the SKU's supplier behind it."""
-        last = self.own.source.iloc[cell].split(" < ")[-1]
+        last = source.iloc[cell].split(" < ")[-1]
         behind = self.supplier.get(self.own.sku.iloc[cell], SUPPLIER)
         return behind if last.endswith(CROSS_DOCK) or not last else str(last)
 
@@ -298,6 +325,12 @@ def _largest(own: Cells, node: str, temperature: int) -> str:
     here = (own.node == node).to_numpy() & (own.temperature == temperature) & (extra > 0)
     first = sorted(np.flatnonzero(here).tolist(), key=lambda cell: -extra[cell])[:3]
     return ", first what is to spare of " + ", ".join(own.sku.iloc[first]) if first else ""
+
+
+def _packed(figures: pd.DataFrame, cell: int, missing: float) -> float:
+    """Units of an order: what is missing, at least the minimum, in whole packs."""
+    pack, least = (float(np.nan_to_num(figures[name].iloc[cell], nan=1.0)) for name in ("pack_size", "min_order"))
+    return float(np.ceil(max(missing, least) / max(pack, 1.0) - TOLERANCE) * max(pack, 1.0))
 
 
 def _rate(rate: float) -> str:
