@@ -21,7 +21,7 @@ from optimizer.case import Case
 
 from . import real_iowa, real_uci
 from .real_parts import Given, shared_folder, write
-from .rolling import AS_PRESCRIBED, OURS, OURS_APART, POLICIES, TERMS, Lived, by_policy, roll
+from .rolling import AS_PRESCRIBED, OURS, OURS_APART, OURS_FREE, POLICIES, TERMS, Lived, by_policy, roll
 
 EQUAL = 0.1  # points of fill rate within which service counts as equal
 
@@ -129,23 +129,25 @@ def table(lived: Sequence[Lived]) -> Iterator[str]:
         )  # fmt: skip
     yield from _markdown(names, rows)
     yield ""
-    yield verdict(lived)
+    yield verdict(lived, OURS)
+    yield ""
+    yield verdict(lived, OURS_FREE)
 
 
-def verdict(lived: Sequence[Lived]) -> str:
-    """How much cheaper the plan is than the cheapest other policy of equal or better service."""
+def verdict(lived: Sequence[Lived], ours: str) -> str:
+    """How much cheaper a plan of ours is than the cheapest rule of equal or better service."""
     found = {
         name: (_mean(lives, "total"), 100 * _ratio(lives, "at_once", "ordered")) for name, lives in by_policy(lived)
     }
-    if OURS not in found or len(found) < 2:
+    if ours not in found:
         return ""
-    cost, fill = found.pop(OURS)
-    found.pop(OURS_APART, None)
-    equal = {name: other for name, (other, served) in found.items() if served >= fill - EQUAL}
+    cost, fill = found[ours]
+    rules = {name: other for name, other in found.items() if name not in (OURS, OURS_FREE, OURS_APART)}
+    equal = {name: other for name, (other, served) in rules.items() if served >= fill - EQUAL}
     if not equal:
-        return f"No other policy serves as well (within {EQUAL} points of {fill:.2f} %)."
+        return f"{ours}: no other policy serves as well (within {EQUAL} points of {fill:.2f} %)."
     name = min(equal, key=lambda rival: equal[rival])
-    return f"Cheapest of equal or better service: {name}; Nodewise costs {100 * (1 - cost / equal[name]):.1f} % less."
+    return f"{ours} costs {100 * (1 - cost / equal[name]):.1f} % less than the cheapest of equal or better service, {name}."
 
 
 def terms(lived: Sequence[Lived]) -> Iterator[str]:

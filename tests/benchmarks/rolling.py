@@ -34,8 +34,9 @@ from .textbook_stock import Stock
 
 OURS = "Nodewise"
 OURS_APART = "Nodewise split parcels ignored"
+OURS_FREE = "Nodewise without required backups"
 OURS_TEXTBOOK = "our placement with textbook stock"
-POLICIES = (OURS, OURS_APART, *RULES, OURS_TEXTBOOK)
+POLICIES = (OURS, OURS_FREE, OURS_APART, *RULES, OURS_TEXTBOOK)
 AS_PRESCRIBED = (*NODE_COST_TERMS, "change", "penalties")  # counted from the placement, not lived through
 
 
@@ -133,6 +134,8 @@ def _rules_of_thumb(case: Case, rates: DemandRates, policies: Sequence[str]) -> 
 def _planned(case: Case, rates: DemandRates, life: Lived, origin: date) -> Prescription:
     """Our own plan from the policy's own stock; for the textbook variant its placement alone."""
     split = "ignore" if life.policy == OURS_APART else case.settings.split_shipments
+    if life.policy == OURS_FREE:
+        case = replace(case, regions=case.regions.assign(backup_required=False))
     planner = Planner(replace(case, stock=_stock_sheet(case, life.left, origin)), split_shipments=split)
     vars(planner)["rates"] = rates
     plan = planner.solve()
