@@ -155,7 +155,7 @@ def test_every_policy_is_charged_for_the_same_orders(brand: Case) -> None:
         assert life.total == pytest.approx(sum(life.costs.values()))
     text = "\n".join(table(lived))
     assert all(f"| {name} |" in text for name in POLICIES)
-    assert OURS in verdict(lived)
+    assert OURS in verdict(lived, OURS)
 
 
 def test_the_command_writes_the_table(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ def plan_and_verify(case: Given, folder: Path) -> dict[str, Any]:
     """Plan through the command line, hold gap and findings, and audit the written plan once more."""
     book, orders = write(case, folder)
     plan = folder / "plan.xlsx"
-    took, answer = run("plan", book, "--orders", orders, "--out", plan, "--set", "split_shipments=report")
+    took, answer = run("plan", book, "--orders", orders, "--out", plan, "--set", "split_shipments=report",
+        "--set", "short_lost_share=0",
+    )  # fmt: skip
     assert (took.code, answer["published"]) == (0, True), took.output
     assert 0 < answer["bound"] <= answer["cost"]
     assert answer["gap"] <= GAP, took.output

@@ -147,7 +147,8 @@ def verdict(lived: Sequence[Lived], ours: str) -> str:
     if not equal:
         return f"{ours}: no other policy serves as well (within {EQUAL} points of {fill:.2f} %)."
     name = min(equal, key=lambda rival: equal[rival])
-    return f"{ours} costs {100 * (1 - cost / equal[name]):.1f} % less than the cheapest of equal or better service, {name}."
+    less = 100 * (1 - cost / equal[name])
+    return f"{ours} costs {less:.1f} % less than the cheapest of equal or better service, {name}."
 
 
 def terms(lived: Sequence[Lived]) -> Iterator[str]:
