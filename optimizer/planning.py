@@ -91,6 +91,15 @@ class Planner:
             self._model = build(self.instance)
         return self._model
 
+    @property
+    def _as_built(self) -> bool:
+        """Nothing was added to the model, so that the plan may be improved on outside of it."""
+        from models.network import build, compile_model
+
+        from .running.program import digest
+
+        return self._model is None or digest(compile_model(self._model)) == digest(compile_model(build(self.instance)))
+
     def solve(self, *, progress: Listener | None = None, solver: Solver | None = None) -> Plan:
         """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
         from .assembly import assembly_findings
@@ -137,7 +146,7 @@ class Planner:
             evaluation = evaluate(self.instance, *whole_plan(outcome, self.instance))
         except ValueError as fault:
             raise AuditFailed(f"the solver's plan cannot be carried out: {fault}.") from fault
-        check_certificate(outcome, evaluation.total if self._model is None else None)
+        check_certificate(outcome, evaluation.total if self._as_built else None)
         return evaluation
 
     def _kept_together(self, outcome: Outcome, began: float) -> tuple[Outcome, Evaluation, dict[str, Any]]:
@@ -147,7 +156,7 @@ class Planner:
         from .running.trust import check_changed
 
         evaluation = self._evaluated(outcome)
-        if self._model is not None:
+        if not self._as_built:
             return outcome, evaluation, {}
         settings, searched = self.case.settings, {"searched_gap": self._searched_gap(outcome, evaluation)}
         left = inf if settings.deterministic == "yes" else settings.time_limit - (time.perf_counter() - began)
@@ -175,7 +184,7 @@ class Planner:
 
         from .running.trust import check_certificate, check_changed, whole_plan
 
-        if self._model is not None:
+        if not self._as_built:
             return self.instance, outcome, evaluation
         instance, raised = raise_stock(self.instance, outcome, self._widest(outcome))
         if raised is outcome:

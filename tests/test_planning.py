@@ -59,7 +59,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest(case: optimizer.Case) ->
 def test_progress_is_heard_and_never_contradicts_itself(case: optimizer.Case) -> None:
     """Bounds only rise, the best plan only gets cheaper, and the last line's bound is at most the plan's cost."""
     heard: list[Progress] = []
-    plan = optimizer.plan(case, progress=heard.append)
+    plan = optimizer.plan(case, progress=heard.append, short_lost_share=0)
     bounds, best = [line.bound for line in heard], [line.best for line in heard]
     assert len(heard) > 1
     assert bounds == sorted(bounds)
