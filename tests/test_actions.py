@@ -145,6 +145,34 @@ def test_goods_that_wait_for_a_later_month_serve_who_needs_them_now() -> None:
     assert goods["arrives"].tolist() == [pd.Timestamp("2027-01-03"), pd.Timestamp("2027-02-01")]
 
 
+def test_goods_on_their_way_to_where_they_are_of_no_use_are_redirected() -> None:
+    """300 S1 are on order to HUB, 2 days from CENTRAL, which does not stock it. CENTRAL, with 15, sells 3 a day and
+    lacks goods at once; it takes the 162 more that it sells in 59 days and buys none; the other 138 are cancelled."""
+    stocked = _at_both()
+    stocked[0, 1] = False
+    on_order = {"sku": "S1", "node": "HUB", "on_hand": 0, "on_order": 300}
+    plan = _plan(stocked, stock=[*_stock(("S1", "CENTRAL", 15, None)), on_order])
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 162]]
+    assert _moves(plan, "S1", "clear") == [["HUB", "", 138]]
+    assert _moves(plan, "S1", "purchase") == []
+    days = plan.actions.query("sku == 'S1'")["ship_by"]
+    assert days.tolist() == [pd.Timestamp("2027-01-03")] * 2
+
+
+def test_what_is_needed_sooner_does_not_wait_for_what_is_redirected() -> None:
+    """What is on order to HUB comes in 9 days, an order of today to CENTRAL in 4: CENTRAL buys the units that it lacks
+    at once all the same, and takes the others it can sell."""
+    stocked = _at_both()
+    stocked[0, 1] = False
+    case = hand_case()
+    nodes = [row | {"lead_time_days": 9} if row["node"] == "HUB" else row for row in case.nodes.to_dict("records")]
+    on_order = {"sku": "S1", "node": "HUB", "on_hand": 0, "on_order": 300}
+    plan = _plan(stocked, nodes=nodes, stock=[*_stock(("S1", "CENTRAL", 15, None)), on_order])
+    level = plan.replenishment.query("sku == 'S1'")["order_up_to"].iloc[0]
+    assert _moves(plan, "S1", "purchase") == [["ACME", "CENTRAL", level - 15]]
+    assert _moves(plan, "S1") == [["HUB", "CENTRAL", 59 * 3 - level]]
+
+
 def test_a_node_that_is_left_orders_no_more_than_it_sells_until_then() -> None:
     """POP sells 62 S1 in January, its last month. Looked at every 40 days, its reorder point is above that; it orders
     what lifts it to 62, in packs of 5, and nothing when it has that."""

@@ -21,6 +21,7 @@ from .emptying import leftovers
 from .lots import Lots, lots
 from .moves import Moves, moves, sinks
 from .needs import BEFORE, BESIDES, NOW, Needs, days_until_open, leaves, needs
+from .redirects import astray, days_until_there, open_to
 from .stock import later, stocked_source, suppliers
 from .waiting import replaced, unfilled, waiting
 
@@ -121,9 +122,12 @@ def _goods(basis: PlanBasis) -> list[Action]:
     missing = {NOW: need.now.copy(), BEFORE: need.before.copy(), BESIDES: np.zeros(shape)}
     _transfers(basis, book, need, moved, missing)
     later_only = waiting(basis, need, moved)
-    lent = moves(basis, later_only, sinks(basis, unfilled(need, moved, missing)))
+    lent = moves(basis, later_only, sinks(basis, unfilled(need, missing, moved)))
     _transfers(basis, book, need, lent, missing)
     missing[BEFORE] = replaced(need, later_only, lent, missing[BEFORE])
+    stray = astray(basis)
+    sent = moves(basis, stray, sinks(basis, open_to(basis, need, missing, (moved, lent), stray)))
+    _redirects(basis, book, need, stray, sent, missing)
     orders = _replenish(basis, book, need, missing)
     _purchases(basis, book, orders)
     _clear(basis, book, spare, moved)
@@ -144,6 +148,35 @@ def _transfers(basis: PlanBasis, book: Ledger, need: Needs, moved: Moves, missin
         book.arriving[k, m] += units if kind != BEFORE else 0.0
         wait = max(0.0, float(np.floor(need.opens[k, m] - travel)))
         book.lines.append(_transfer(basis, k, n, m, units, wait, travel, _why(basis, k, n, m, kind)))
+
+
+def _redirects(
+    basis: PlanBasis, book: Ledger, need: Needs, stray: Lots, sent: Moves, missing: dict[int, Floats]
+) -> None:
+    """Lines of what is on order where the plan never stocks the SKU: where it goes instead, else to be cancelled."""
+    instance, day = basis.instance, days_until_there(basis)
+    for at in range(len(sent.sku)):
+        k, n, m, kind = (int(part[at]) for part in (sent.sku, sent.origin, sent.target, sent.kind))
+        units, travel = float(sent.units[at]), float(sent.days[at])
+        missing[kind][k, m] = max(missing[kind][k, m] - units, 0.0)
+        book.leaving[k, n] += units
+        book.brought[k, m] += units
+        book.arriving[k, m] += units if kind != BEFORE else 0.0
+        book.comes[k, m] = max(book.comes[k, m], day[k, n] + travel)
+        wait = max(float(day[k, n]), float(np.floor(need.opens[k, m] - travel)))
+        here, there = instance.nodes[n], instance.nodes[m]
+        reason = f"on its way to {here}, which does not stock it: redirect to {there}, or send on when it comes"
+        book.lines.append(_transfer(basis, k, n, m, units, wait, travel, reason))
+    for at in range(len(stray.sku)):
+        k, n, units = int(stray.sku[at]), int(stray.node[at]), float(stray.spare[at] - sent.taken[at])
+        if units >= 1:
+            book.leaving[k, n] += units
+            name, value = instance.nodes[n], units * float(instance.unit_cost[k])
+            reason = (
+                f"on its way to {name}, which does not stock it, and no other node sells it within the plan: cancel"
+            )
+            due = basis.start + timedelta(days=int(day[k, n]))
+            book.lines.append(Action("clear", instance.skus[k], name, "", units, value, due, None, reason))
 
 
 def _why(basis: PlanBasis, k: int, origin: int, target: int, kind: int) -> str:

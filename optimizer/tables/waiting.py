@@ -32,11 +32,12 @@ def waiting(basis: PlanBasis, need: Needs, moved: Moves) -> Lots:
     return Lots(sku[some], node[some], days[some], whole, np.where(doomed[some], whole, 0.0))
 
 
-def unfilled(need: Needs, moved: Moves, missing: dict[int, Floats]) -> Needs:
+def unfilled(need: Needs, missing: dict[int, Floats], *moved: Moves) -> Needs:
     """What is needed now or can be used besides, less what has ``moved`` there; openings are no business of these."""
     came = np.zeros_like(need.now)
-    now = moved.kind != BEFORE
-    np.add.at(came, (moved.sku[now], moved.target[now]), moved.units[now])
+    for each in moved:
+        now = each.kind != BEFORE
+        np.add.at(came, (each.sku[now], each.target[now]), each.units[now])
     besides = np.maximum(need.now + need.besides - came - missing[NOW], 0.0)
     return replace(need, now=missing[NOW], before=np.zeros_like(came), besides=besides)
 
