@@ -203,8 +203,13 @@ class Search:
             if self.known.met:
                 return
             self.clock.check()
+            self.known.say("search", f"whole patterns, {effort.columns:,} in play{self._leaf()}")
             reduced = made.reduced_costs()
             self.known.accept(rounding.round_master(made.problem, made.master, reduced, self._goal(fixings), effort))
+
+    def _leaf(self) -> str:
+        """How far the branching is, in words."""
+        return "" if self.known.tree is None else f", {self.known.tree.count:,} sets of openings so far"
 
     def _dive(self, fixings: Fixings, efforts: tuple[rounding.Effort, ...], tolerance: float, depth: int = 0) -> None:
         """A plan under the openings nearest to the bound's; bound and rents are then as before, also after a stop.
@@ -293,6 +298,7 @@ class Search:
         if plan is not None:
             start = incumbent.wanted_columns(problem, generation, plan.stocked), plan.open
         reduced = generation.reduced_costs()
+        self.known.say("search", "whole patterns, every one that could matter in play")
         rounded, proved = rounding.round_whole(problem, generation.master, reduced, self._goal({}), start)
         before = self.known.bound
         self.known.accept(rounded)

@@ -9,7 +9,7 @@ budget and limits hold and the exact sum falls. The bound of the search stays a 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -92,19 +92,25 @@ def polish(
     rents: Rents | None,
     most_cost: float = np.inf,
     seconds: float = np.inf,
+    tell: Callable[[Standing, int], None] | None = None,
 ) -> Polished:
     """Move SKUs as long as the sum of plan cost and split cost falls; open nodes are given, and surge space at most.
 
     ``most_cost``: the plan's own cost does not rise beyond it. ``seconds``: no round begins later.
+    ``tell`` hears of the placement before every round, and the round's number.
     """
     began = time.perf_counter()
     search = _Polish(instance, goods, stocked, opened, surge, rents, most_cost)
     before = now = search.standing(stocked)
+    number = 0
     for shared, rounds, patience in STAGES:
         idle = 0
         for _ in range(rounds):
             if time.perf_counter() - began >= seconds:
                 break
+            number += 1
+            if tell is not None:
+                tell(now, number)
             after = search.improved(now, shared)
             idle = 0 if now.total - after.total > LEAST_GAIN * abs(now.total) else idle + 1
             now = after

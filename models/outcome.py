@@ -65,7 +65,7 @@ class Outcome:
 class Progress:
     """One line of live progress."""
 
-    stage: str  # "patterns", "bound", "plan"
+    stage: str  # "reading", "demand", "patterns", "bound", "search" (whole patterns), "plan", "closing", "together" ...
     seconds: float
     bound: float
     best: float  # inf until a plan is known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from .errors import SEVERITIES, Finding, worst_first
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # findings printed before "and N more"
 PLAIN_EVERY = 5.0  # seconds between two progress lines of the same stage in a pipe
+SILENCE = 10.0  # seconds without news after which the last line is told again
 STYLES = {"error": "bold red", "warning": "yellow", "repair": "cyan", "note": "dim"}
 
 
@@ -89,7 +92,8 @@ class Talk:
             return
         console = _console()
         if not console.is_terminal:
-            yield _paced(lambda seconds, line: self.say(f"{seconds:7.1f} s  {progress_line(line)}"))
+            with _Paced(lambda seconds, line: self.say(f"{seconds:7.1f} s  {progress_line(line)}")) as paced:
+                yield paced.hear
             return
         from rich.live import Live
 
@@ -118,8 +122,9 @@ class Log(Talk):
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None] | None]:
-        """A line when the stage changes, and else at most every ``PLAIN_EVERY`` seconds."""
-        yield _paced(self._progress)
+        """A line when the stage changes, else at most every ``PLAIN_EVERY`` and at least every ``SILENCE`` seconds."""
+        with _Paced(self._progress) as paced:
+            yield paced.hear
 
     def _progress(self, seconds: float, line: Progress) -> None:
         known = {"stage": line.stage, "seconds": round(seconds, 3), "note": line.note}
@@ -150,19 +155,43 @@ class _Moving:
         return Text(f"{turn} {passed:6.1f} s  {self._line}", style="cyan", no_wrap=True)
 
 
-def _paced(tell: Callable[[float, Progress], None]) -> Callable[[Progress], None]:
-    """Tells of a line when the stage changes, and else at most every ``PLAIN_EVERY`` seconds."""
-    began = time.monotonic()
-    last = ("", began)
+class _Paced:
+    """Tells of a line when the stage changes, else at most every ``PLAIN_EVERY`` seconds; tells the last one again
+    after ``SILENCE`` seconds, so that nobody thinks the run hangs."""
 
-    def hear(progress: Progress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if last[0] != progress.stage or now - last[1] >= PLAIN_EVERY:
-            last = (progress.stage, now)
-            tell(now - began, progress)
+    def __init__(self, tell: Callable[[float, Progress], None]) -> None:
+        self._tell = tell
+        self._began = self._told = time.monotonic()
+        self._line: Progress | None = None
+        self._stage = ""
+        self._turn = threading.Lock()
+        self._over = threading.Event()
 
-    return hear
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._repeat, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: object, trace: TracebackType | None) -> None:
+        with self._turn:
+            self._over.set()
+
+    def hear(self, progress: Progress) -> None:
+        """The listener."""
+        with self._turn:
+            self._line = progress
+            if self._stage != progress.stage or time.monotonic() - self._told >= PLAIN_EVERY:
+                self._stage = progress.stage
+                self._speak(progress)
+
+    def _speak(self, line: Progress) -> None:
+        self._told = time.monotonic()
+        self._tell(self._told - self._began, line)
+
+    def _repeat(self) -> None:
+        while not self._over.wait(SILENCE / 10):
+            with self._turn:
+                if self._line is not None and time.monotonic() - self._told >= SILENCE and not self._over.is_set():
+                    self._speak(self._line)
 
 
 def progress_line(progress: Progress) -> str:

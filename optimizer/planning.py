@@ -66,7 +66,6 @@ class Planner:
     def __init__(self, case: Case, **settings: Any) -> None:
         self.case = replace(case, settings=overridden(case.settings, settings))
         self._model: ConcreteModel | None = None
-        self._hear: Listener | None = None
 
     @cached_property
     def rates(self) -> DemandRates:
@@ -107,7 +106,7 @@ class Planner:
 
         if solver is not None and self._model is not None:
             raise UsageError("another solver knows nothing of what was added to the model.", "Leave solver out.")
-        began, self._hear = time.perf_counter(), progress
+        began = time.perf_counter()
         if progress is not None:
             progress(stage("demand"))
         outcome = self._outcome(progress, solver or self._here)
@@ -116,19 +115,18 @@ class Planner:
             found = assembly_findings(self.case, self.rates)
             raise no_plan(outcome, self.case.settings, (*self.case.findings, *found), self.case.places)
         try:
-            return self._finished(outcome, began)
+            return self._finished(outcome, began, progress)
         except KeyboardInterrupt:
-            self._hear = None
-            return self._finished(replace(outcome, status="interrupted"), began)
+            return self._finished(replace(outcome, status="interrupted"), began, None)
 
-    def _finished(self, outcome: Outcome, began: float) -> Plan:
+    def _finished(self, outcome: Outcome, began: float, progress: Listener | None) -> Plan:
         """The plan of an outcome, changed for what the search knows nothing of, unless that was stopped."""
         from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
         from .tables.notes import plan_notes
 
-        outcome, evaluation, split = self._kept_together(outcome, began)
+        outcome, evaluation, split = self._kept_together(outcome, began, progress)
         instance, outcome, evaluation = self._raised(outcome, evaluation)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
         facts |= split
@@ -149,7 +147,9 @@ class Planner:
         check_certificate(outcome, evaluation.total if self._as_built else None)
         return evaluation
 
-    def _kept_together(self, outcome: Outcome, began: float) -> tuple[Outcome, Evaluation, dict[str, Any]]:
+    def _kept_together(
+        self, outcome: Outcome, began: float, progress: Listener | None
+    ) -> tuple[Outcome, Evaluation, dict[str, Any]]:
         """The plan with orders of several SKUs in view, checked again; as it is where constraints were added that only
         the search knows."""
         from .polish import kept_together
@@ -160,7 +160,9 @@ class Planner:
             return outcome, evaluation, {}
         settings, searched = self.case.settings, {"searched_gap": self._searched_gap(outcome, evaluation)}
         left = inf if settings.deterministic == "yes" else settings.time_limit - (time.perf_counter() - began)
-        polished, split = kept_together(self.case, self.instance, outcome, evaluation.total, left)
+        polished, split = kept_together(
+            self.case, self.instance, outcome, evaluation.total, left, teller(progress, outcome.bound, began)
+        )
         if polished is outcome:
             return outcome, evaluation, split | searched
         exact = self._evaluated(polished)
@@ -262,6 +264,17 @@ def no_plan(
         remedy = "Make the tightest limit a little wider, or soft (penalty_per_unit)."
         return NoPlanInTime(message, remedy, "no_plan_found")
     return SolverFailure(f"the solver stopped without a plan (status {outcome.status}).")
+
+
+def teller(progress: Listener | None, bound: float, began: float) -> Callable[[float, str], None]:
+    """Lines of progress while SKUs are brought together, from the plan's cost and what goes on."""
+    from models.outcome import Progress
+
+    def tell(cost: float, note: str) -> None:
+        if progress is not None:
+            progress(Progress("together", time.perf_counter() - began, bound, cost, note))
+
+    return tell
 
 
 def stage(name: str) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from .families import families_of
 from .previous import keeps_earlier
 from .replay import order_lines
 
+Tell = Callable[[float, str], None]
 MOST_LINES = 100_000  # of the latest orders
 BROKEN_OFF = ("interrupted", "crashed", "memory", "time_limit")  # a search that ended so is not to be prolonged
 
@@ -33,10 +35,10 @@ def past_baskets(case: Case, instance: Instance) -> Baskets:
 
 
 def kept_together(
-    case: Case, instance: Instance, outcome: Outcome, cost: float, seconds: float
+    case: Case, instance: Instance, outcome: Outcome, cost: float, seconds: float, tell: Tell
 ) -> tuple[Outcome, dict[str, Any]]:
     """A plan of this cost after the setting split_shipments: polished, or only measured; with the facts for the sheet
-    Run.
+    Run. ``tell`` hears the plan's cost and what goes on.
 
     The plan's own cost does not rise beyond what split_gap allows over the bound, which stays a bound on it. An
     earlier plan that is kept, since the input is the same, was polished when it was made.
@@ -47,11 +49,15 @@ def kept_together(
     goods = with_wishes(past_baskets(case, instance), instance, families_of(case))
     if not (goods.lines > 1).any():
         return outcome, {}
+    tell(cost, "parcels of past orders")
     base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else cost
     most = base / max(1.0 - case.settings.split_gap, 1e-9)
     stays = mode != "price" or outcome.status in BROKEN_OFF or keeps_earlier(instance, outcome)
     left = 0.0 if stays else seconds
-    made = polish(instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left)
+    made = polish(
+        instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left,
+        lambda now, number: tell(now.exact.total, f"round {number}, split parcels {now.split_cost:,.0f}"),
+    )  # fmt: skip
     if made.moves:
         outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=made.after.exact.total)
     return outcome, {"split_parcels": _facts(made, outcome.bound)}

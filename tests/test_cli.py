@@ -363,6 +363,19 @@ def listen(monkeypatch: pytest.MonkeyPatch, hear: Callable[[Progress], None]) ->
     monkeypatch.setattr(console.Talk, "progress", progress)
 
 
+def test_the_last_line_is_told_again_where_nothing_is_heard(monkeypatch: pytest.MonkeyPatch, capsys: Say) -> None:
+    """One line of progress, then silence twelve times as long as is borne: it is said again, with a later time."""
+    monkeypatch.setattr(console, "SILENCE", 0.05)
+    with console.Talk().progress() as hear:
+        assert hear is not None
+        hear(Progress("search", 0.0, 990.0, 1000.0, "whole patterns"))
+        time.sleep(0.6)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) >= 3
+    assert all(line.endswith("search    bound 990  best 1,000  gap 1.000 %  whole patterns") for line in said)
+    assert float(said[-1].split()[0]) >= float(said[0].split()[0])
+
+
 @pytest.fixture
 def foreground() -> Iterator[None]:
     """SIGINT as a terminal delivers it: a shell starts jobs in the background with it ignored."""

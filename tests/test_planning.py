@@ -67,6 +67,16 @@ def test_progress_is_heard_and_never_contradicts_itself(case: optimizer.Case) ->
     assert bounds[-1] <= plan.cost * (1 + 1e-9)
 
 
+def test_every_part_of_a_run_says_what_goes_on(tmp_path: Path) -> None:
+    """Programs over whole patterns are told, and rounds of bringing SKUs together with cost, bound and note."""
+    heard: list[Progress] = []
+    optimizer.plan(optimizer.read(small.write(tmp_path / "pairs.xlsx", small.pairs())), gap=0, progress=heard.append)
+    assert any(line.stage == "search" and line.note.startswith("whole patterns") for line in heard)
+    rounds = [line for line in heard if line.stage == "together"]
+    assert [line.note.split(",")[0] for line in rounds[:3]] == ["parcels of past orders", "round 1", "round 2"]
+    assert all(line.bound <= line.best * (1 + 1e-9) and line.gap < 0.03 for line in rounds)
+
+
 def test_the_model_nobody_touched_changes_nothing(case: optimizer.Case, plan: optimizer.Plan) -> None:
     """Looking at `Planner.model` without adding to it gives the same plan as not looking."""
     planner = optimizer.Planner(case, gap=0)
