@@ -74,10 +74,12 @@ class Settings:
     periods: int = _setting("whole", 3, "number of periods planned", low=1, high=120)
     period: str = _setting("choice", "month", "length of a period", choices=("month", "week"))
     budget: float | None = _setting(
-        "number", None, "most average stock value in any period; blank = no limit", "money", low=0
+        "number", None, "most average stock value in any period; blank = no limit", "money", low=0, high=1e12
     )
     holding_rate: float = _setting("number", 0.20, "cost of capital held in stock", "per year", low=0, high=10)
-    late_penalty_per_parcel: float = _setting("number", 5.0, "cost of a parcel that misses its promise", "money", low=0)
+    late_penalty_per_parcel: float = _setting(
+        "number", 5.0, "cost of a parcel that misses its promise", "money", low=0, high=1e12
+    )
     lost_sale_penalty_rate: float = _setting(
         "number", 0.5, "cost of a sale lost, as a share of its price", low=0, high=100
     )
@@ -117,22 +119,32 @@ class Settings:
         low=0,
         high=1,
     )
-    order_cost: float = _setting("number", 25.0, "cost of an order placed with a supplier", "money", low=0)
-    transfer_cost: float = _setting("number", 5.0, "cost of a transfer from a feeding node", "money", low=0)
-    change_cost_in: float = _setting("number", 5.0, "cost of starting to stock a SKU at a node", "money", low=0)
-    change_cost_out: float = _setting("number", 5.0, "cost of ceasing to stock a SKU at a node", "money", low=0)
+    order_cost: float = _setting("number", 25.0, "cost of an order placed with a supplier", "money", low=0, high=1e12)
+    transfer_cost: float = _setting("number", 5.0, "cost of a transfer from a feeding node", "money", low=0, high=1e12)
+    change_cost_in: float = _setting(
+        "number", 5.0, "cost of starting to stock a SKU at a node", "money", low=0, high=1e12
+    )
+    change_cost_out: float = _setting(
+        "number", 5.0, "cost of ceasing to stock a SKU at a node", "money", low=0, high=1e12
+    )
     transfer_cost_per_kg: float = _setting(
-        "number", 0.2, "freight of goods that leave a node for another it does not feed", "money/kg", low=0
+        "number", 0.2, "freight of goods that leave a node for another it does not feed", "money/kg", low=0, high=1e12
     )
     transfer_days: float = _setting("number", 3.0, "days such a transfer takes", "days", low=0, high=730)
     change_threshold: float = _setting(
-        "number", 0.25, "share by which a reorder point or an average stock must move to be listed as a change", low=0
+        "number",
+        0.25,
+        "share by which a reorder point or an average stock must move to be listed as a change",
+        low=0,
+        high=1e6,
     )
     max_cover_days: float = _setting(
-        "number", 90.0, "largest order quantity, in days of demand", "days", low=0, low_open=True
+        "number", 90.0, "largest order quantity, in days of demand", "days", low=0, high=1e6, low_open=True
     )
-    default_weight_kg: float = _setting("number", 0.5, "weight of a SKU whose weight_kg is blank", "kg", low=0)
-    default_volume_l: float = _setting("number", 1.0, "volume of a SKU whose volume_l is blank", "l", low=0)
+    default_weight_kg: float = _setting(
+        "number", 0.5, "weight of a SKU whose weight_kg is blank", "kg", low=0, high=1e6
+    )
+    default_volume_l: float = _setting("number", 1.0, "volume of a SKU whose volume_l is blank", "l", low=0, high=1e6)
     default_lead_time_days: float = _setting(
         "number", 7.0, "lead time of a node whose lead_time_days is blank", "days", low=0, high=730
     )
@@ -142,7 +154,7 @@ class Settings:
     default_review_days: float = _setting(
         "number", 7.0, "days between two orders of a node whose review_days is blank", "days", low=0, high=365
     )
-    default_price_markup: float = _setting("number", 1.0, "unit_price blank = unit_cost x (1 + this)", low=0)
+    default_price_markup: float = _setting("number", 1.0, "unit_price blank = unit_cost x (1 + this)", low=0, high=1e6)
     default_on_time_rate: float = _setting(
         "number", 0.95, "share of parcels on time on a lane that does not say", low=0, high=1
     )
@@ -151,7 +163,7 @@ class Settings:
     )
     gap: float = _setting("number", 0.001, "stop when the plan is proved this close to the best", low=0, high=1)
     accept_gap: float = _setting("number", 0.01, "widest gap of a plan that may be published", low=0, high=1)
-    time_limit: float = _setting("number", 600.0, "longest search", "seconds", low=0, low_open=True)
+    time_limit: float = _setting("number", 600.0, "longest search", "seconds", low=0, high=1e9, low_open=True)
     deterministic: str = _setting(
         "choice", "no", "yes: no clock has a say in the plan (only as an option)",
         choices=("no", "yes"),
@@ -164,10 +176,10 @@ class Settings:
         choices=("drop", "net", "reject"),
     )
     max_qty: float = _setting(
-        "number", 1e9, "largest believable quantity of an order line", "units", low=0, low_open=True
+        "number", 1e9, "largest believable quantity of an order line", "units", low=0, high=1e12, low_open=True
     )
     max_unpacked_mb: float = _setting(
-        "number", 500.0, "largest unpacked size of a workbook that is opened (only as an option)", "MB", low=1
+        "number", 500.0, "largest unpacked size of a workbook that is opened (only as an option)", "MB", low=1, high=1e9
     )
     accepted_outliers: tuple[str, ...] = _setting("list", (), "cells whose odd value is right: no warning for them")
     origins: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(RECORDS, "default"), compare=False)

@@ -61,6 +61,10 @@ NUMBERS = [
     ("Orders!D3", "17", "", "D-015", WARNING),
     ("Orders!D3", -2, "", "D-023", WARNING),
     ("Orders!D3", 2e9, "", "D-029", ERROR),
+    ("SKUs!E3", 1e20, "", "D-029", ERROR),
+    ("Nodes!F3", 1e18, "", "D-029", ERROR),
+    ("Demand!D2", 2e7, "", "D-031", ERROR),
+    ("Settings!B4", 1e20, "", "D-031", ERROR),
     ("SKUs!B3", None, "", "D-022", ERROR),
     ("SKUs!B3", -1, "", "D-024", ERROR),
     ("SKUs!I3", 0.5, "", "D-025", ERROR),
@@ -116,6 +120,7 @@ BUSINESS = [
     ("Demand!E2", "2026-11-15", "", "B-015", ERROR, "Demand!E2"),
     ("Limits!I2", "2027-05", "", "B-024", WARNING, "Limits!I2"),
     ("Demand!E2", "2027-05", "", "B-024", WARNING, "Demand!E2"),
+    ("Demand!D2", 1e5, "", "D-027", ERROR, "Demand!D2"),
     ("Supply!A2", "MUG-1", "", "B-017", ERROR, "Supply!A2"),
     ("Supply!B2", None, "", "B-017", ERROR, "Supply!A2"),
 ]

@@ -203,6 +203,7 @@ def _in_range(column: Column, number: float) -> None:
     low = number > column.low if column.low_open else number >= column.low
     high = number < column.high if column.high_open else number <= column.high
     if low and high:
+        _believed(column, number)
         return
     if column.high == 1.0 and column.high_open and number == 1.0:
         raise Reject("D-018", "100 % would need stock without end", "Use 0.999 or less.")
@@ -212,6 +213,13 @@ def _in_range(column: Column, number: float) -> None:
         )
     code = "D-024" if column.low >= 0.0 and number < 0.0 else "D-031"
     raise Reject(code, f"expected {column.expectation}", "Correct the number.")
+
+
+def _believed(column: Column, number: float) -> None:
+    if abs(number) > column.believed:
+        unit = f" {column.unit}" if column.unit else ""
+        blank = ", or leave it blank: no limit" if column.blank == "no limit" else ""
+        raise Reject("D-029", f"is over {column.believed:,.0f}{unit}, which nobody means", f"Correct it{blank}.")
 
 
 def _whole(column: Column, value: Any, number_format: str) -> Parsed:

@@ -126,6 +126,13 @@ def _outliers(case: Case, places: Places, above: float, up_to: float) -> Iterato
                 )
 
 
+def wild_spread(case: Case, places: Places) -> Iterator[Hit]:
+    """Demand.sd_per_day over 10,000 times the mean."""
+    mean, sd = (case.demand[name].to_numpy(dtype=float) for name in ("mean_per_day", "sd_per_day"))
+    for row in np.flatnonzero((mean > 0) & (sd > WILD * mean)).tolist():
+        yield Hit(places.cell("Demand", "sd_per_day", row), f"{sd[row]:g}", f"the mean is {mean[row]:g}")
+
+
 def category_median(skus: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """(K,) median of a column in each SKU's category; over all SKUs where the category has fewer than five."""
     values = skus[name].where(skus[name] > 0)

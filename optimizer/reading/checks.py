@@ -48,6 +48,8 @@ CHECKS: tuple[Check, ...] = (
         "{detail}; both are counted", "Delete one if it is the same stock."),
     Check("D-027", "error", "no figure is 10,000 times its like", check_rows.wild,
         "{detail}", "Correct it, or list the cell in the setting accepted_outliers."),
+    Check("D-027", "error", "no spread is 10,000 times the mean", check_rows.wild_spread,
+        "{detail}: no demand spreads so", "Correct it, or leave it blank."),
     Check("D-027", "warning", "no figure is 100 times its like", check_rows.outlying,
         "{detail}", "If it is right, list the cell in the setting accepted_outliers."),
     Check("B-008", "error", "something costs something", check_rows.costless,

@@ -13,6 +13,8 @@ _KINDS = {
     "whole": "a whole number", "date": "a date (2027-01-31)", "flag": "yes or no", "choice": "one word",
     "period": "the label of a period (2027-01)",
 }  # fmt: skip
+ANYTHING = 1e12  # no figure is believed above it
+BELIEVED = {"kg/unit": 1e6, "l/unit": 1e6, "m3": 1e9, "days": 1e6, "factor": 1e6, "units/day": 1e9, "parcels/day": 1e9}
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Column:
         bounds = bounds_text(self.low, self.high, self.low_open, self.high_open)
         many = ", or several separated by commas" if self.several else ""
         return base + (f" {bounds}" if bounds else "") + many
+
+    @property
+    def believed(self) -> float:
+        """The largest figure that can be meant, where the range has no end of its own."""
+        return BELIEVED.get(self.unit, ANYTHING)
 
     @property
     def when_blank(self) -> str:

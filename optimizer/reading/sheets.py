@@ -215,7 +215,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("Demand", "sku", "code", "the SKU", required=True, refers="SKUs"),
     Column("Demand", "region", "code", "the region", required=True, refers="Regions"),
     Column("Demand", "mean_per_day", "number", "mean demand", "units/day", required=True, low=0.0),
-    Column("Demand", "sd_per_day", "number", "standard deviation of a day's demand", "units/day", low=0.0,
+    Column("Demand", "sd_per_day", "number", "standard deviation of a day's demand", "units/day", low=0.0, high=1e7,
         blank="from the mean and the history"),
     Column("Demand", "period", "period", "only this period", blank="every period"),
     # StockHistory
