@@ -179,10 +179,10 @@ def _solved(
     return _publish(request, run, made, stop)
 
 
-def publish_plan(out: Path, wait: float = 0.0) -> Run:
+def publish_plan(out: Path, wait: float = 0.0) -> tuple[Run, bool]:
     """Publish the plan that waits for ``out`` to be free; a published one stays. Raises UsageError, WriteFailed, Busy.
 
-    Returns the run that made the plan.
+    Returns the run that made the plan, and whether it was waiting.
     """
     from .writing.publish import check_target
 

@@ -170,6 +170,7 @@ def test_a_waiting_plan_is_published_when_its_place_is_free(
     assert [path.read_bytes() for path in desk.archive.iterdir()] == [old]
     assert desk.beside() == set()
     assert main(["publish", str(desk.out)]) == 0
+    assert capsys.readouterr().out.strip() == f"Nothing waits; {desk.out} stands."
     assert desk.leftovers() == []
 
 

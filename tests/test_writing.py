@@ -23,7 +23,7 @@ from models.outcome import Relief
 from optimizer.errors import Finding, InfeasibleCase, UsageError, WriteFailed
 from optimizer.plan import Plan
 from optimizer.tables.columns import FINDINGS, SHEETS
-from optimizer.writing import publish, workbook
+from optimizer.writing import publish, summary, workbook
 from optimizer.writing.sheet import LONGEST_TEXT
 from optimizer.writing.workbook import write, write_diagnosis, write_findings, write_tables
 
@@ -45,6 +45,17 @@ def plan() -> Plan:
 
 def _findings(values: tuple[str, ...]) -> list[Finding]:
     return [Finding("X", "warning", "SKUs!A1", value, "text", "") for value in values]
+
+
+def test_the_units_of_the_key_figures_end_where_the_chart_begins() -> None:
+    """A unit runs over the two columns before the chart, each so many characters wide, and no further."""
+    names = ("plan_cost", "gap", "extra_cost", "share_of_orders", "families_cost")
+    split = {f"{name}{of}": 0.5 for name in names for of in ("", "_before")}
+    plan = hand_plan()
+    blocks = replace(plan, facts={**plan.facts, "split_parcels": split}).blocks
+    units = next(block.table["unit"] for block in blocks if block.key == "figures")
+    assert units.str.contains("beyond").sum() == 4
+    assert units.str.len().max() <= (summary.CHART_COLUMN - summary.LEFT - 2) * summary.WIDTHS[2]
 
 
 def _cells(path: Path, sheet: str, column: str) -> list[openpyxl.cell.Cell]:

@@ -27,8 +27,9 @@ def publish(plan_workbook: Path, wait: float, as_json: bool) -> int:
         from ..answers import released
         from ..job import publish_plan
 
-        made_by = publish_plan(plan_workbook, wait)
-        talk.say(f"Published: {plan_workbook}", "bold")
+        made_by, waited = publish_plan(plan_workbook, wait)
+        told = f"Published: {plan_workbook}" if waited else f"Nothing waits; {plan_workbook} stands."
+        talk.say(told, "bold")
         return released(plan_workbook, made_by.name)
 
     return run("publish", work, as_json=as_json, beside=plan_workbook)

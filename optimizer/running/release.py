@@ -63,15 +63,18 @@ def commit(run: Run, draft: Path) -> None:
                 other.draft.unlink(missing_ok=True)
 
 
-def publish_waiting(runs: Runs) -> Run:
-    """Publish the plan that waits; the one that stands when none does. Raises UsageError, WriteFailed, Busy."""
+def publish_waiting(runs: Runs) -> tuple[Run, bool]:
+    """Publish the plan that waits: its run, and True; where none does, the run of the plan that stands, and False.
+
+    Raises UsageError, WriteFailed, Busy.
+    """
     run = runs.pending()
     place = run.waiting if run is not None else None
     if run is None or place is None:
         standing = runs.standing()
         if standing is None:
             raise UsageError(f"no plan waits to be published as {runs.out}.", "Plan again.")
-        return standing
+        return standing, False
     still_held(runs.path)
     try:
         output = {**run.output, "previous_sha256": file_digest(runs.out), "archive": _archived(runs)}
@@ -79,7 +82,7 @@ def publish_waiting(runs: Runs) -> Run:
     except OSError as fault:
         raise _waits(run, fault) from fault
     commit(run, place)
-    return run
+    return run, True
 
 
 def _waits(run: Run, fault: OSError) -> WriteFailed:

@@ -165,7 +165,7 @@ def _split_parcels(basis: PlanBasis) -> Iterator[tuple[str, float, str, str]]:
     if not split:
         return
     currency = basis.case.settings.currency
-    beyond = f"{currency} beyond the cost of the plan, expected"
+    beyond = f"{currency} beyond the plan's cost"
     yield "cost before SKUs were brought together", split["plan_cost_before"], currency, "money"
     yield "gap before SKUs were brought together", split["gap_before"], "of the cost", "fine_share"
     yield "split parcels", split["extra_cost"], beyond, "money"
