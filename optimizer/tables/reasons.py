@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.instance import TEMPERATURES, Bools, Floats, Ints
 
 from ..previous import OF_PLACEMENT, OF_REPLENISHMENT, matched
+from ..rents import OPEN
 from .basis import PlanBasis
 from .staying import CHANGE, staying
 from .stock import ALL, CROSS_DOCK
@@ -127,7 +128,7 @@ class _Teller:
         if name not in previous.nodes_in_force.index:
             return f"{name} is a new node"
         was = str(previous.nodes_in_force.loc[name, "status"])
-        return "" if was in ("open", "opens") else f"{name} opens"
+        return "" if was in OPEN else f"{name} opens"
 
     def _over(self, k: int) -> Iterator[str]:
         """That the placement in force has more nodes than the tier allows."""
