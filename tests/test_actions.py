@@ -93,6 +93,18 @@ def test_what_is_cleared_is_the_batch_that_stays() -> None:
     assert cleared["ship_by"].tolist() == [pd.Timestamp("2027-01-06")]
 
 
+@pytest.mark.parametrize(("own", "day", "taken"), [(0, None, 6), (15, "2027-03-01", 6), (20, "2027-01-08", 1)])
+def test_lots_count_on_the_same_sales_once(own: float, day: str | None, taken: float) -> None:
+    """HUB and POP, where nobody buys S1, have 10 each that end on 6 January and are at CENTRAL on the 4th: it sells 3 a
+    day, 6 until they end, also where its own end in March. 20 of its own that end on the 8th leave room for 1 of 21."""
+    stocked = _at_both()
+    stocked[0, 1] = False
+    old = _stock(("S1", "HUB", 10, "2027-01-06"), ("S1", "POP", 10, "2027-01-06"), ("S1", "CENTRAL", own, day))
+    plan = _plan(stocked, stock=old)
+    assert sum(line[2] for line in _moves(plan, "S1")) == taken
+    assert sum(line[2] for line in _moves(plan, "S1", "clear")) == 20 - taken
+
+
 def test_a_pop_up_is_emptied_before_it_closes() -> None:
     """POP stocks S1 in January only and sells 2 a day, 62 in all. Of its 80, 18 go at once to CENTRAL, which lacks as
     many; where CENTRAL lacks none, they leave on the 31st."""

@@ -122,7 +122,7 @@ def _goods(basis: PlanBasis) -> list[Action]:
     missing = {NOW: need.now.copy(), BEFORE: need.before.copy(), BESIDES: np.zeros(shape)}
     _transfers(basis, book, need, moved, missing)
     later_only = waiting(basis, need, moved)
-    lent = moves(basis, later_only, sinks(basis, unfilled(need, missing, moved)))
+    lent = moves(basis, later_only, sinks(basis, unfilled(need, missing, moved)), moved)
     _transfers(basis, book, need, lent, missing)
     missing[BEFORE] = replaced(need, later_only, lent, missing[BEFORE])
     stray = astray(basis)

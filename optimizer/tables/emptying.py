@@ -36,7 +36,7 @@ def leftovers(basis: PlanBasis, arriving: Floats, leaving: Floats, *moved: Moves
     for each in moved:
         away = ~feeds(basis, each.sku, each.origin, each.target)
         room[each.sku[away], each.origin[away]] = 0.0
-    found = moves(basis, there, _takers(basis, room, expected))
+    found = moves(basis, there, _takers(basis, room))
     for at in range(len(found.sku)):
         sku, origin, target = int(found.sku[at]), int(found.origin[at]), int(found.target[at])
         units = float(found.units[at])
@@ -62,8 +62,8 @@ def _room(basis: PlanBasis, expected: Floats) -> Floats:
     return np.where(basis.stocked[:, :, 1], np.floor(np.maximum(level - expected, 0.0) + TOLERANCE), 0.0)
 
 
-def _takers(basis: PlanBasis, room: Floats, expected: Floats) -> Sinks:
+def _takers(basis: PlanBasis, room: Floats) -> Sinks:
     """The nodes with room for a unit."""
     k, n = np.nonzero(room >= 1)
     none = np.zeros(len(k))
-    return Sinks(k, n, room[k, n], np.full(len(k), BESIDES), none, sold(basis)[k, n, 1], expected[k, n], none)
+    return Sinks(k, n, room[k, n], np.full(len(k), BESIDES), none, sold(basis)[k, n, 1], none)

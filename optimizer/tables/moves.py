@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,8 +10,9 @@ from models.instance import Bools, Floats, Ints, summed
 from models.transport import Ways, cheapest_flow
 
 from .basis import TOLERANCE, PlanBasis, column_of
-from .lots import Lots
+from .lots import Lots, batches
 from .needs import BEFORE, BESIDES, NOW, Needs
+from .shelves import Dated, granted, shelves
 from .stock import sold
 
 EARTH_RADIUS_KM = 6371.0
@@ -30,13 +31,12 @@ class Sinks:
     kind: Ints  # NOW, BEFORE or BESIDES
     price: Floats  # money a unit costs if no transfer brings it
     rate: Floats  # units a day sold to customers there
-    ahead: Floats  # units that are sold before any that arrive
     ready: Floats  # days from the start until sales begin
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Transfers, one per SKU, origin, target and kind; each array but the last is (M,)."""
+    """Transfers, one per SKU, origin, target and kind; each array but the last two is (M,)."""
 
     sku: Ints
     origin: Ints
@@ -45,6 +45,9 @@ class Moves:
     units: Floats  # whole
     days: Floats  # of travel
     taken: Floats  # (B,) units that leave each of the lots
+    dated: Dated = field(
+        default_factory=lambda: Dated(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+    )  # brought
 
 
 def sinks(basis: PlanBasis, need: Needs) -> Sinks:
@@ -59,14 +62,17 @@ def sinks(basis: PlanBasis, need: Needs) -> Sinks:
         parts.append((
             k, n, np.floor(wanted[k, n] + TOLERANCE), np.full(len(k), kind),
             np.zeros(len(k)) if kind == BESIDES else bought[k, n] + BY_NEED * (kind == NOW),
-            flow[k, n, period], need.position[k, n] + (need.now[k, n] if kind == BESIDES else 0.0),
-            need.opens[k, n] if kind == BEFORE else np.zeros(len(k)),
+            flow[k, n, period], need.opens[k, n] if kind == BEFORE else np.zeros(len(k)),
         ))  # fmt: skip
     return Sinks(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def moves(basis: PlanBasis, lots: Lots, to: Sinks) -> Moves:
-    """The transfers that pay: a least-cost flow of all SKUs at once, less those of goods worth less than a transfer."""
+def moves(basis: PlanBasis, lots: Lots, to: Sinks, *earlier: Moves) -> Moves:
+    """The transfers that pay: a least-cost flow of all SKUs at once, less those of goods worth less than a transfer.
+
+    What several lots, or ``earlier`` moves, bring to a node can count on its sales only once: ways that would bring
+    more are narrowed, and the flow is found anew.
+    """
     doomed = lots.doomed > 0
     kept = lots.spare - lots.doomed >= 1
     lot = np.concatenate([np.flatnonzero(doomed), np.flatnonzero(kept)])
@@ -78,13 +84,21 @@ def moves(basis: PlanBasis, lots: Lots, to: Sinks) -> Moves:
     source, sink = source[apart], sink[apart]
     at = lot[source]
     days, freight = terms(basis, to.sku[sink], lots.node[at], to.node[sink])
-    most = np.minimum(supply[source], np.minimum(to.units[sink], _sold_in_time(lots.days[at], days, to, sink)))
+    room, cell = _sold_in_time(basis, lots.days[at], days, to, sink, earlier), _cells(basis, to.sku, to.node)[sink]
+    most = np.minimum(supply[source], np.minimum(to.units[sink], room))
     usable = most >= 1
-    source, sink, at, days, freight, most = (x[usable] for x in (source, sink, at, days, freight, most))
+    source, sink, at, days, freight, most, room, cell = (
+        x[usable] for x in (source, sink, at, days, freight, most, room, cell)
+    )
     cost = freight - np.where(lost[source], basis.instance.unit_cost[to.sku[sink]], 0.0)
     cost += BY_DATE * np.minimum(lots.days[at], LONGEST) / LONGEST
     cost += BY_DISTANCE * np.minimum(distances_km(basis)[lots.node[at], to.node[sink]], FARTHEST_KM) / FARTHEST_KM
-    flow = cheapest_flow(supply, to.units, to.price, Ways(source, sink, cost, most))
+    while True:
+        flow = cheapest_flow(supply, to.units, to.price, Ways(source, sink, cost, most))
+        allowed = granted(cell, lots.days[at], flow, room)
+        if (allowed == flow).all():
+            break
+        most = np.where(allowed < flow, allowed, most)
     some = flow > 0
     return _gathered(basis, lots, at[some], to, sink[some], flow[some], days[some])
 
@@ -119,11 +133,22 @@ def terms(basis: PlanBasis, sku: Ints, origin: Ints, target: Ints) -> tuple[Floa
     return days, np.where(fed, leg, weight * settings.transfer_cost_per_kg)
 
 
-def _sold_in_time(expires: Floats, days: Floats, to: Sinks, sink: Ints) -> Floats:
-    """(A,) whole units that the target sells before they expire, after what lies there already."""
-    left = expires - np.maximum(days, to.ready[sink])
-    sold = to.rate[sink] * np.where(np.isfinite(left), left, 0.0) - to.ahead[sink]
-    return np.where(np.isinf(expires), np.inf, np.floor(np.maximum(sold, 0.0) + TOLERANCE))
+def _cells(basis: PlanBasis, sku: Ints, node: Ints) -> Ints:
+    return np.asarray(sku * len(basis.instance.nodes) + node)
+
+
+def _sold_in_time(
+    basis: PlanBasis, expires: Floats, days: Floats, to: Sinks, sink: Ints, earlier: tuple[Moves, ...]
+) -> Floats:
+    """(A,) whole units of a lot that the target sells before they expire, were no other to go there."""
+    if np.isinf(expires).all():
+        return np.full(len(sink), np.inf)
+    rate, ready = np.zeros(basis.instance.on_hand.size), np.zeros(basis.instance.on_hand.size)
+    cell = _cells(basis, to.sku, to.node)
+    rate[cell], ready[cell] = to.rate, to.ready
+    sku, node, left, units = batches(basis)
+    lying = Dated(_cells(basis, sku, node), left, units)
+    return shelves(rate, ready, lying, *(each.dated for each in earlier)).room(cell[sink], expires, days)
 
 
 def _gathered(basis: PlanBasis, lots: Lots, at: Ints, to: Sinks, sink: Ints, flow: Floats, days: Floats) -> Moves:
@@ -138,7 +163,8 @@ def _gathered(basis: PlanBasis, lots: Lots, at: Ints, to: Sinks, sink: Ints, flo
     sku, origin, target = cell // nodes // nodes, cell // nodes % nodes, cell % nodes
     keep: Bools = units * basis.instance.unit_cost[sku] >= basis.case.settings.transfer_cost - TOLERANCE
     taken = summed(at, flow * keep[of], len(lots.sku))
-    return Moves(sku[keep], origin[keep], target[keep], kind[keep], units[keep], days[first][keep], taken)
+    dated = Dated(_cells(basis, to.sku, to.node)[sink], lots.days[at], flow * keep[of])
+    return Moves(sku[keep], origin[keep], target[keep], kind[keep], units[keep], days[first][keep], taken, dated)
 
 
 def distances_km(basis: PlanBasis) -> Floats:
