@@ -327,7 +327,7 @@ def demand_findings(case: Case, rates: DemandRates) -> Iterator[Finding]:
                 code, severity, "SKUs", several(chosen), f"{numbered(chosen.size, 'SKU')} {who}: {expectation}", remedy
             )
     outside = int((period_numbers(case.demand["period"], case.settings) == -2).sum())
-    if outside:
+    if outside and not any(finding.code == "B-024" for finding in case.findings):  # told in reading already
         yield Finding(
             "A-004", "warning", "Demand!period", "",
             f"{numbered(outside, 'row')} for periods outside the plan, not used",

@@ -13,7 +13,7 @@ import pytest
 from models.demand import DemandRates
 from optimizer.assembly import assemble, assembly_findings, forecast, tiers_of
 from optimizer.case import Case
-from optimizer.errors import InputInvalid, UsageError
+from optimizer.errors import Finding, InputInvalid, UsageError
 
 from .cases import case_of, orders, scenario
 
@@ -397,7 +397,8 @@ def test_history_ends_with_the_export() -> None:
 
 
 def test_demand_sheet_over_history() -> None:
-    """A stated cell beats the forecast, in its period only; a row for another year is reported and not used."""
+    """A stated cell beats the forecast, in its period only; a row for another year is not used and reported, once:
+    not again where reading has told it (B-024)."""
     days = pd.date_range("2026-10-01", "2026-12-31")
     own = [demand("K", 7.0, period="2027-02", sd_per_day=3.0), demand("K", 99.0, period="2028-01")]
     case = network(demand=own, orders=orders("K", "E", days, 2.0))
@@ -405,6 +406,8 @@ def test_demand_sheet_over_history() -> None:
     assert rates.mean[0, 0] == pytest.approx([2, 7, 2])
     assert rates.variance[0, 0] == pytest.approx([2, 9, 2])
     assert "A-004" in [finding.code for finding in assembly_findings(case, rates)]
+    told = replace(case, findings=(Finding("B-024", "warning", "Demand!E3", "2028-01", "", ""),))
+    assert "A-004" not in [finding.code for finding in assembly_findings(told, rates)]
 
 
 def test_no_demand_is_lent_where_no_lane_goes() -> None:
