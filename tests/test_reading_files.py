@@ -254,6 +254,19 @@ def test_a_column_in_another_unit_is_not_to_be_renamed(tmp_path: Path, place: st
     assert told.remedy == f"Convert the figures, then name it {meant}."
 
 
+@pytest.mark.parametrize(("header", "wrong"), [("unit_cost_usd", "USD"), ("Unit cost [$]", "$"), ("Unit cost (€)", "")])
+def test_money_in_another_currency(tmp_path: Path, header: str, wrong: str) -> None:
+    """D-028, the one error: the workbook is in EUR; a header that names EUR is unknown, but in no other currency."""
+    sheets = good()
+    sheets["SKUs"][0][1] = header
+    errors = [f for f in findings(save(tmp_path / "book.xlsx", sheets)) if f.severity == "error"]
+    if wrong:
+        assert [(f.code, f.place) for f in errors] == [("D-028", "SKUs!B1")]
+        assert f"in another currency, {wrong}; the setting currency is EUR" in errors[0].expectation
+    else:
+        assert [f.code for f in errors] == ["S-008"]
+
+
 def test_a_near_miss_of_an_optional_sheet_is_an_error(tmp_path: Path) -> None:
     """All lanes would silently be ignored on a sheet called Lane."""
     sheets = good()

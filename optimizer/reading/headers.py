@@ -17,6 +17,12 @@ OTHER_UNITS = {
     "m3": ("l", "liters", "litres", "ft3", "cuft", "m2", "sqm", "sqft", "pallets"),
     "days": ("hours", "weeks", "months", "years"),
 }  # unit at the end of a column's name -> others that stand there in exports
+DOLLARS = ("usd", "cad", "aud", "nzd", "sgd", "hkd", "mxn", "twd")
+CURRENCIES = (
+    *DOLLARS, "eur", "gbp", "chf", "jpy", "cny", "rmb", "inr", "sek", "nok", "dkk", "pln", "czk", "huf", "ron", "bgn",
+    "try", "brl", "zar", "krw", "thb", "idr", "myr", "php", "vnd", "ils", "aed", "sar", "clp", "cop", "ars", "uah",
+)  # fmt: skip
+SIGNS = {"$": DOLLARS, "€": ("eur",), "£": ("gbp",), "¥": ("jpy", "cny", "rmb")}
 HEADER_ROWS = 20  # the header is searched in so many rows
 
 
@@ -48,12 +54,19 @@ def letter(position: int) -> str:
 
 
 def find_header(
-    label: str, rows: Sequence[Sequence[Any]], columns: Sequence[Column], report: Report, *, strict: bool = True
+    label: str,
+    rows: Sequence[Sequence[Any]],
+    columns: Sequence[Column],
+    report: Report,
+    *,
+    strict: bool = True,
+    currency: str = "",
 ) -> Header | None:
     """The header among the first rows of a sheet (rows[0] is row 1), or None when there is none that can be used.
 
     Reports S-006 (none or two), S-007 (twice the same), S-008 (column missing), S-009 (misspelt or unknown). With
-    ``strict`` a near miss of an absent column is an error, otherwise a warning.
+    ``strict`` a near miss of an absent column is an error, otherwise a warning. Money in another currency than
+    ``currency`` is D-028.
     """
     best = _best_rows(rows[:HEADER_ROWS], columns)
     if not best:
@@ -63,7 +76,43 @@ def find_header(
         where = " and ".join(str(row + 1) for row in best)
         report.add(Fault("S-006", f"two header rows (rows {where})", "Keep one table per sheet."), label)
         return None
-    return _matched(label, best[0], rows[best[0]], columns, report, strict)
+    foreign = _foreign(label, best[0], rows[best[0]], columns, currency, report)
+    left = [column for column in columns if column.name not in foreign.values()]
+    cells = [None if position in foreign else cell for position, cell in enumerate(rows[best[0]])]
+    return _matched(label, best[0], cells, left, report, strict)
+
+
+def _foreign(
+    label: str, row: int, cells: Sequence[Any], columns: Sequence[Column], currency: str, report: Report
+) -> dict[int, str]:
+    """Positions of headers that name a column of money, absent under its own name, in another currency (D-028)."""
+    present = {fold(str(cell)) for cell in cells if not is_blank(cell)}
+    money = [column.name for column in columns if column.unit.startswith("money") and fold(column.name) not in present]
+    found: dict[int, str] = {}
+    for position, cell in enumerate(cells):
+        name, other = ("", "") if is_blank(cell) or not currency else in_other_currency(str(cell), money, currency)
+        if name:
+            said = f"is {name} in another currency, {other}; the setting currency is {currency}"
+            fault = Fault("D-028", said, f"Convert the figures, then name it {name}; or correct the setting currency.")
+            report.add(fault, f"{label}!{letter(position)}{row + 1}", cell)
+            found[position] = name
+    return found
+
+
+def in_other_currency(text: str, names: Sequence[str], currency: str) -> tuple[str, str]:
+    """The column that a header is but for a currency at its end that is not the workbook's; ('', '') if none.
+
+    >>> [in_other_currency(text, ["unit_cost"], "USD") for text in ("Unit cost (EUR)", "unit_cost_$")]
+    [('unit_cost', 'EUR'), ('', '')]
+    """
+    ours = fold(text.translate(str.maketrans("()[]", "    ")))
+    for name in names:
+        other = ours.removeprefix(fold(name))
+        if other == ours or not (other in CURRENCIES or other in SIGNS):
+            continue
+        if currency.casefold() not in (other, *SIGNS.get(other, ())):
+            return name, other.upper()
+    return "", ""
 
 
 def _wanted(columns: Sequence[Column]) -> str:

@@ -40,6 +40,7 @@ def read_case(path: PathLike, orders: PathLike | None, overrides: Mapping[str, A
     workbook = Workbook(archive, report)
     try:
         settings = read_settings(workbook, overrides, report)
+        workbook.currency = settings.currency
         sheets = _sheets(workbook, report)
         lines = _lines(workbook, orders_path, limit, sheets, report)
     finally:

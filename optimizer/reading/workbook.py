@@ -43,6 +43,7 @@ class Workbook:
     def __init__(self, archive: Archive, report: Report) -> None:
         self.archive = archive
         self.report = report
+        self.currency = ""  # of the setting, once that is read
         self.lost: set[str] = set()  # contract sheets that are there, but cannot be used; what is wrong has been told
         self.parts = _match_sheets(archive, report, self.lost)
         self._book: Any = None
@@ -92,7 +93,9 @@ class Workbook:
         """The header of a sheet; None for a sheet that is blank throughout, or whose header cannot be used."""
         if self.is_blank(sheet):
             return None
-        return find_header(self.parts[sheet].name, self.head(sheet), columns(sheet), self.report)
+        return find_header(
+            self.parts[sheet].name, self.head(sheet), columns(sheet), self.report, currency=self.currency
+        )
 
     def table(self, sheet: str) -> Table | None:
         """The table of a contract sheet, cell by cell; None when the sheet is absent or has no usable header."""
