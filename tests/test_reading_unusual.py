@@ -26,7 +26,7 @@ def told(folder: Path, days: Iterable[int], *more: str, start: str = "2026-11-01
     orders = folder / "orders.csv"
     orders.write_text("\n".join([HEADER, *lines, *more]) + "\n", encoding="utf-8")
     found = findings(save(folder / "book.xlsx", sheets), orders=orders, **settings)
-    return [finding for finding in found if finding.code in ("T-007", "T-009", "D-026")]
+    return [finding for finding in found if finding.code in ("T-007", "T-009", "D-026", "K-010")]
 
 
 def test_orders_up_to_the_start_are_nothing_unusual(tmp_path: Path) -> None:
@@ -79,3 +79,12 @@ def test_a_fraction_among_whole_units_is_told(tmp_path: Path) -> None:
     assert (found.code, found.severity, found.place, found.value) == ("D-026", "warning", "orders.csv!D306", "12.5")
     accepted = {"accepted_outliers": "orders.csv!D306"}
     assert told(tmp_path, range(304), "X,2026-10-01,MUG-1,12.5,N", *tea, **accepted) == []
+
+
+def test_an_export_joined_to_itself_is_told(tmp_path: Path) -> None:
+    """K-010: 304 lines below 304 copies of them; told not, where one of them differs from its copy."""
+    lines = [f"O{day},{FIRST + timedelta(day)},MUG-1,1,N" for day in range(304)]
+    (found,) = told(tmp_path, range(304), *lines)
+    assert (found.code, found.severity, found.place, found.value) == ("K-010", "warning", "orders.csv!A306", "O0")
+    assert "every line stands twice (608 lines" in found.expectation
+    assert told(tmp_path, range(304), *lines[:-1], lines[-1].replace(",1,N", ",2,N")) == []

@@ -1,4 +1,4 @@
-"""What is odd about the order lines as a whole: giants, fractions, days that are missing, days far from all others."""
+"""What is odd about the order lines as a whole: copies, giants, fractions, missing days, days far from all others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ GIANT = 1000.0  # times the median line of a SKU
 RARE = 0.01  # share of lines that is an exception
 FAR = 180  # days between such exceptions and all other orders
 FEWEST = 100  # lines, and a third as many days, before anything is called usual
+FEWEST_COPIED = 10  # different lines, before copies of all of them are told
 CUT = (4, 5.0)  # days without orders before the start that are told, and so many times the usual distance of two orders
 GAP = (7, 7.0)  # the same, within history
 
@@ -23,9 +24,38 @@ Floats = NDArray[np.float64]
 
 def tell_unusual(lines: Lines, settings: Settings, report: Report) -> None:
     """Everything of the kind; ``lines`` are those that are demand."""
+    _tell_copies(lines, report)
     _tell_giants(lines, settings, report)
     _tell_fractions(lines, settings, report)
     _tell_gaps(lines, settings, _tell_strays(lines, settings, report), report)
+
+
+def _tell_copies(lines: Lines, report: Report) -> None:
+    """Lines every one of which stands as often again, in every column: an export that was joined to itself (K-010)."""
+    orders = lines.names["order_id"].codes
+    if len(lines) < 2 * FEWEST_COPIED or np.gcd.reduce(np.bincount(orders + 1)) < 2:
+        return
+    keys = _fingerprints(lines)
+    counts = np.unique(keys, return_counts=True)[1]
+    times = int(np.gcd.reduce(counts))
+    if times < 2 or len(counts) < FEWEST_COPIED:
+        return
+    again = int(np.flatnonzero(keys == keys[0])[1])
+    how = "twice" if times == 2 else f"{times} times"
+    said = f"every line stands {how} ({len(lines):,} lines, the first again here), and all are counted"
+    fault = Fault("K-010", said, "Delete the copies, if they are no orders of their own.", "warning")
+    place = f"{lines.label}!{lines.letters.get('order_id', '')}{lines.rows[again]}"
+    report.add(fault, place, lines.names["order_id"].names[orders[again]])
+
+
+def _fingerprints(lines: Lines) -> NDArray[np.uint64]:
+    """(lines,) a number of 64 bits per line, the same for lines that are the same in every column."""
+    columns = [coded.codes.astype(np.int64) for coded in lines.names.values()]
+    keys = np.zeros(len(lines), dtype=np.uint64)
+    for column in (*columns, lines.day.astype(np.int64), np.ascontiguousarray(lines.quantity).view(np.int64)):
+        keys = (keys ^ column.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
+    return keys
 
 
 def _tell_giants(lines: Lines, settings: Settings, report: Report) -> None:
