@@ -67,9 +67,11 @@ def solve(
     except OutOfTime:
         status = "time_limit"
         search.rescue()
+        search.stay()
     except KeyboardInterrupt:
         status = "interrupted"
         search.rescue()
+        search.stay()
     finally:
         search.close()
     known.counts["reproducible"] = status not in ("time_limit", "interrupted") and clock.left > 0
@@ -242,9 +244,9 @@ class Search:
     def _keep_start(self, problem: Problem) -> None:
         """Among the plans within the asked gap, one close to the start: it whole, or as many SKUs of it as may be."""
         known, start = self.known, self.start
-        if start is None or known.plan is None:
+        if start is None or known.plan is None or self.stay():
             return
-        plan = start.within(max(known.target, self.instance.keep_gap), known.bound)
+        plan = start.within(known.target, known.bound)
         if plan is None and start.columns is not None and known.bound > 0:
             most = max(known.best, known.bound / (1.0 - min(known.target, 0.999)) if known.met else known.best)
             plan = incumbent.with_least_change(
@@ -252,6 +254,13 @@ class Search:
             )
         if plan is not None:
             known.best, known.plan = plan.cost, plan
+
+    def stay(self) -> bool:
+        """Go back to the plan it began with where that was made from the same input, however much better another is."""
+        if self.instance.keep_gap <= 0 or self.start is None or self.start.plan is None:
+            return False
+        self.known.best, self.known.plan = self.start.plan.cost, self.start.plan
+        return True
 
     def _generated(self) -> Generation:
         if self.known.generation is None:

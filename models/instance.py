@@ -131,7 +131,7 @@ class Instance:
     budget: float = np.inf  # money, average stock value in each period
     limits: tuple[LimitRow, ...] = field(default=())
     start: Bools | None = None  # (K,N,T) placement a search begins with, and keeps as far as the asked gap allows
-    keep_gap: float = 0.0  # the start is kept whole up to this gap, too
+    keep_gap: float = 0.0  # above 0 the start is kept whole if it fits; the search ends once its gap is this small
     short_lost: float = 0.0  # share of the units a node is short of that are lost; 0 = shortages are free
     raised: Bools | None = None  # (K,) SKUs kept above the service where shortages cost more than stock; None = none
     sale_days: Floats | None = None  # (K,T) days from the period's start to the end of the last one with sales; or inf

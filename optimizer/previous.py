@@ -210,8 +210,8 @@ def placement_to_begin_with(case: Case) -> Bools | None:
 
 
 def gap_to_keep(case: Case) -> float:
-    """Up to which gap the earlier plan is kept, whatever gap is asked: its own, if it was made from the very same input
-    and settings (a little more, for no two searches prove the same bound); else 0."""
+    """Above 0 where the earlier plan was made from the very same input and settings, and is kept: the gap at which the
+    search may end, its own (a little more, for no two searches prove the same bound)."""
     previous = case.previous
     if previous is None or not made_from(previous, case):
         return 0.0

@@ -16,6 +16,7 @@ import optimizer
 from models import gathering
 from models.column_generation import solve
 from models.evaluation import evaluate
+from models.outcome import Progress
 from optimizer.assembly import assemble, forecast
 from optimizer.audit import audit
 from optimizer.errors import UsageError
@@ -64,6 +65,26 @@ def test_a_start_within_the_gap_is_kept_and_a_worse_one_is_not(seed: int) -> Non
     assert (wide.stocked == start).all()
     exact = solve(replace(instance, start=start), gap=1e-9)
     assert exact.objective == pytest.approx(best.objective)
+
+
+@pytest.mark.parametrize("line", [None, "search"])
+def test_a_start_from_the_same_input_is_kept_however_far_from_the_best(line: str | None) -> None:
+    """A placement dearer than the optimum is the answer where it comes of the same input, also of a search stopped."""
+    instance = replace(tiny(108, hard_limits=False, soft_limits=False, budget=False), in_force=None)
+    best = solve(instance, gap=1e-9)
+    assert best.stocked is not None
+    start = _other_placement(instance, best.stocked)
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == line:
+            raise KeyboardInterrupt
+
+    kept = solve(replace(instance, start=start, keep_gap=1e-9), gap=1e-9, progress=stop)
+    assert kept.stocked is not None
+    assert (kept.stocked == start).all()
+    assert best.objective < kept.objective
+    assert kept.bound <= best.objective * (1 + 1e-9)
+    assert (kept.status == "interrupted") == (line is not None)
 
 
 def _other_placement(instance: Any, stocked: np.ndarray) -> np.ndarray:
