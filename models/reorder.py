@@ -307,5 +307,6 @@ def _bisect(missed: Missed, low: Floats, goal: Goal, m: Floats, s2: Floats) -> F
         met = goal.only(active).met(middle, *missed(middle, m[active], s2[active]))
         high[active] = np.where(met, middle, high[active])
         low[active] = np.where(met, low[active], middle)
-        active = active[high[active] - low[active] > 1.0]
+        between = 0.5 * (low[active] + high[active])  # beyond 2^53 no number may lie between the two
+        active = active[(high[active] - low[active] > 1.0) & (low[active] < between) & (between < high[active])]
     return high

@@ -196,3 +196,8 @@ def test_reorder_point_grows_with_service_and_spread(
     assert points[0] <= points[1]
     if fill:
         assert reorder_point(mean, variance * wider, 0.0, quantity, high, True) >= points[1]
+
+
+def test_beyond_whole_numbers_the_search_ends() -> None:
+    """A reorder point above 2^53, where floats have gaps of more than one, is found within those gaps and in time."""
+    assert reorder_point(1e17, 1e36, 0.0, 1.0, 0.95, True) > 1e17
