@@ -21,7 +21,6 @@ from .calendar import Calendar, calendar
 
 if TYPE_CHECKING:
     from optimizer.case import Case
-    from optimizer.previous import Previous
     from optimizer.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -143,7 +142,7 @@ def facts(case: Case) -> Facts:
     if settings.start is None:
         raise UsageError("the case has no start date.", "Set start, e.g. --set start=2027-01-01.")
     days = calendar(settings.start, int(settings.periods), settings.period)
-    return Facts(settings, days, _goods(case.skus), _sites(case.nodes, days, case.previous), _places(case.regions))
+    return Facts(settings, days, _goods(case.skus), _sites(case, days), _places(case.regions))
 
 
 def _goods(skus: pd.DataFrame) -> Goods:
@@ -166,7 +165,8 @@ def _goods(skus: pd.DataFrame) -> Goods:
     )
 
 
-def _sites(nodes: pd.DataFrame, days: Calendar, previous: Previous | None) -> Sites:
+def _sites(case: Case, days: Calendar) -> Sites:
+    nodes = case.nodes
     names = pd.Index(texts(nodes, "node"), dtype=object)
     status = np.array([text or "open" for text in texts(nodes, "status")])
     half = days.days_inside(nodes["open_from"], nodes["open_until"]) >= days.days / 2.0
@@ -179,7 +179,7 @@ def _sites(nodes: pd.DataFrame, days: Calendar, previous: Previous | None) -> Si
         names=names,
         kind=tuple(texts(nodes, "type")),
         candidate=status == "candidate",
-        was_open=(status != "candidate") | _open_before(names, previous),
+        was_open=(status != "candidate") | _open_before(names, case),
         available=half & (status != "closed")[:, None],
         room_m3=np.stack(rooms, axis=1),
         surge_m3=numbers(nodes, "surge_m3", 0.0),
@@ -203,8 +203,9 @@ def _sites(nodes: pd.DataFrame, days: Calendar, previous: Previous | None) -> Si
     )
 
 
-def _open_before(names: pd.Index, previous: Previous | None) -> Bools:
+def _open_before(names: pd.Index, case: Case) -> Bools:
     """(N,) nodes that the earlier plan says are open on the day before the new one begins."""
+    previous = case.previous
     if previous is None or previous.period_before is None:
         return np.zeros(len(names), dtype=bool)
     table = previous.nodes[previous.nodes["period"] == previous.period_before].set_index("node")

@@ -77,7 +77,7 @@ def find_header(
         report.add(Fault("S-006", f"two header rows (rows {where})", "Keep one table per sheet."), label)
         return None
     foreign = _foreign(label, best[0], rows[best[0]], columns, currency, report)
-    left = [column for column in columns if column.name not in foreign.values()]
+    left = [column for column in columns if column.name not in foreign.values()] if foreign else columns
     cells = [None if position in foreign else cell for position, cell in enumerate(rows[best[0]])]
     return _matched(label, best[0], cells, left, report, strict)
 
