@@ -324,7 +324,10 @@ def _audited(request: Request, run: Run, made: Plan) -> None:
     """Raises AuditFailed when the written workbook does not agree with the case; it is then kept as ``rejected``."""
     from .audit import audit
 
-    found = audit(run.draft, made.case, made.rates)
+    try:
+        found = audit(run.draft, made.case, made.rates)
+    except (OSError, InputInvalid) as fault:
+        raise WriteFailed(f"{run.draft} does not read back ({fault}).", "Plan again.") from fault
     faults = [finding for finding in found if finding.severity == "error"]
     run.manifest["check"] = of_audit(found, made)
     if faults:

@@ -221,11 +221,14 @@ def test_a_stop_before_any_plan_says_so(act: Callable[[str], None], monkeypatch:
 
 
 def test_the_last_word_of_a_stopped_search_counts(act: Callable[[str], None]) -> None:
-    """A search that hears the stop and answers with a better plan is believed; one without a plan loses none."""
+    """A search that hears the stop and answers with a better plan is believed; one without a plan loses none; one that
+    had just come to its end was stopped all the same, so that its plan is not published."""
     act("told(); sys.stdin.buffer.read(1); say('outcome', Outcome('interrupted', 99.0, 95.0, plan.stocked), {})")
     assert run(press(1))[0].objective == 99.0
     act("told(); sys.stdin.buffer.read(1); say('outcome', Outcome('interrupted', float('inf'), 95.0), {})")
     assert run(press(1))[0].objective == 100.0
+    act("told(); sys.stdin.buffer.read(1); say('outcome', Outcome('optimal', 99.0, 99.0, plan.stocked), {})")
+    assert (run(press(1))[0].status, run(press(1))[0].objective) == ("interrupted", 99.0)
 
 
 # --- the real one -----------------------------------------------------------------------------------------------------

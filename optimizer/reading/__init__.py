@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def read(
     """
     from ..previous import with_previous
     from .reader import read_case
+    from .refusals import invalid
 
-    case = read_case(path, orders, {**(settings or {}), **values})
-    return case if previous is None else with_previous(case, previous)
+    try:
+        case = read_case(path, orders, {**(settings or {}), **values})
+        return case if previous is None else with_previous(case, previous)
+    except OSError as fault:  # a disk or a share that fails on the way
+        name = fault.filename if isinstance(fault.filename, str) else path
+        why = f"cannot be read to its end ({fault.strerror or fault})"
+        raise invalid("F-022", Path(name), why, "See that its disk or share is there; start again.") from fault

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import Busy, WriteFailed
 
 LOCK, OWNER = "lock", "owner.json"
+_TOLD: set[Path] = set()  # folders in which this process has written that it is the owner
 TOKEN = secrets.token_hex(8)  # of this process: its number may be given again, and its computer may change its name
 
 
@@ -41,8 +42,10 @@ def locked(folder: Path, plan: Path, wait: float = 0.0, break_lock: bool = False
     try:
         with suppress(OSError):
             (folder / OWNER).write_text(json.dumps(_self()), encoding="utf-8")
+            _TOLD.add(folder)
         yield
     finally:
+        _TOLD.discard(folder)
         with suppress(OSError):
             if _mine(folder):
                 (folder / OWNER).unlink()
@@ -50,8 +53,8 @@ def locked(folder: Path, plan: Path, wait: float = 0.0, break_lock: bool = False
 
 
 def still_held(folder: Path) -> None:
-    """Raises Busy when the lock was taken away from this run."""
-    if not _mine(folder):
+    """Raises Busy when the lock was taken away from this run, also by one that has ended since."""
+    if not _mine(folder) or (folder in _TOLD and not (folder / OWNER).exists()):
         raise Busy(f"the lock of this run was taken away by {_owner(folder)}.", "Nothing was published.")
 
 

@@ -26,9 +26,12 @@ def release(run: Run, **facts: Any) -> None:
     """Publish the draft of a run; ``facts`` go into its manifest. Raises WriteFailed (the plan then waits), Busy."""
     out, draft = run.runs.out, run.draft
     still_held(run.runs.path)
+    digest = file_digest(draft)
+    if not digest:
+        raise WriteFailed(f"{draft} does not read back.", "Plan again.")
     output = {
         "path": out.name,
-        "sha256": file_digest(draft),
+        "sha256": digest,
         "bytes": draft.stat().st_size,
         "previous_sha256": file_digest(out),
     }

@@ -101,7 +101,7 @@ class ChildSolver:
             try:
                 found = self._next(ends, progress)
                 if found is not None:
-                    return self._better(found)
+                    return replace(self._better(found), status="interrupted") if stops else self._better(found)
             except KeyboardInterrupt:
                 stops += 1
                 ends = time.monotonic() + (STOP_WITHOUT if self.best is None else STOP_WITH_PLAN)

@@ -1,6 +1,7 @@
 """A disk that fails, or a process that dies, at the n-th step that changes anything on it.
 
-A step is a file opened for writing, a write, an fsync, a rename, a removal, a new folder, wherever in the process.
+A step is a file opened for writing, a write, an fsync, a rename, a removal, a new folder, wherever in the process; on
+request also a file opened for reading.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ UNDER = os.sep + "desk"  # only steps in a folder of this name count
 class Disk:
     """Counts the steps; at step ``at``, and with ``for_good`` at every later one, does ``then``."""
 
-    def __init__(self, at: int = 0, then: Callable[[], None] = lambda: None, for_good: bool = False) -> None:
-        self.at, self.then, self.for_good = at, then, for_good
+    def __init__(
+        self, at: int = 0, then: Callable[[], None] = lambda: None, for_good: bool = False, reads: bool = False
+    ) -> None:
+        self.at, self.then, self.for_good, self.reads = at, then, for_good, reads
         self.steps: list[tuple[str, str]] = []  # what, and on which path
 
     @property
@@ -62,7 +65,11 @@ class Disk:
 
     def _opening(self, raw: Callable[..., Any]) -> Callable[..., Any]:
         def opening(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
-            if not set(mode) & set("wax+") or isinstance(file, int) or UNDER not in str(file):
+            if isinstance(file, int) or UNDER not in str(file):
+                return raw(file, mode, *args, **options)
+            if not set(mode) & set("wax+"):
+                if self.reads:
+                    self.step("read", str(file))
                 return raw(file, mode, *args, **options)
             self.step("open", str(file))
             stream = raw(file, mode, *args, **options)
