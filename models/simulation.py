@@ -3,6 +3,7 @@
 A day: goods expire; deliveries arrive as far as there is room; back-orders and requests of fed nodes are served; the
 day's orders are routed to stock (`dispatch`); in the evening nodes whose review is due order by the plan's figures.
 Random are outages (each node each day), lead times, whether a parcel is on time, and damage; the orders are given.
+What a node or lane cannot send on the day leaves on a later one, customers first (`doors`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from . import routing
 from .dispatch import day_orders, dispatch
-from .instance import Bools, Floats, Instance, Ints
+from .doors import Door
+from .instance import Bools, Floats, Instance, Ints, summed
 from .orders import OrderBook, OrderLines, order_book
 from .rate_cards import RateCards, card_number
 from .resupply import (
@@ -105,7 +107,8 @@ class Simulation:
         self.next_review = np.full(len(instance.nodes), float(self.since))
         self.tally = Tally(instance, self.cells, until - self.since + 1)
         self.card = card_number(1 << instance.temperature, routing.weight_band(instance.weight_kg))
-        self.misses = instance.lane_days > instance.promise_days[instance.lane_region]
+        self.spare = instance.promise_days[instance.lane_region] - instance.lane_days
+        self.node_doors, self.lane_doors = Door(instance.units_per_day), Door(instance.lane_parcels_per_day)
         self.left = np.zeros(len(instance.nodes))
         self.period = -1
         self._open(opening)
@@ -124,6 +127,7 @@ class Simulation:
         self.deliveries.add(goods.only(~now), opening.day[~now])
         self.on_order += np.bincount(goods.cell[~now], goods.units[~now], len(self.on_order))
         self.tally.opening = float(goods.units.sum())
+        self.tally.cell["opening"] += np.bincount(goods.cell[now], goods.units[now], self.cells.count)
         self.tally.spoiled(self._day(self.since), spoilt)
 
     def _day(self, day: int) -> Day:
@@ -152,10 +156,13 @@ class Simulation:
         self._review(day)
         self._serve_nodes(day, today, ready)
         self.tally.stock(today, morning, self.shelves.on_hand[:-1], up, self.left)
+        self.node_doors.night()
+        self.lane_doors.night()
 
     def close(self) -> Tally:
         """The counts, with what is left in the end."""
         self.tally.on_hand = float(self.shelves.on_hand.sum())
+        self.tally.cell["closing"] += self.shelves.on_hand[:-1]
         self.tally.on_way = self.deliveries.units
         self.tally.owed = float(self.customers.units.sum())
         return self.tally
@@ -245,8 +252,10 @@ class Simulation:
         """Put goods on their way from one node to another."""
         self.tally.fed(source, units)
         self.left += np.bincount(self.node[source], units, len(self.left))
+        waits = self.node_doors.days(self.node[source], units, urgent=False)
+        waits = np.where(np.isfinite(waits), waits, self.until - self.since + 1).astype(np.int64)
         arrival = arrival_days(day, lead, self.instance.review_days[self.node[to]])
-        self.deliveries.add(Goods(to, units, expires), arrival)
+        self.deliveries.add(Goods(to, units, expires), np.asarray(arrival + waits, dtype=np.int64))
 
     def _serve_customers(self, today: Day, ready: Bools) -> None:
         """Back-orders, oldest first; each is a parcel of its own and late where there is a promise."""
@@ -259,7 +268,7 @@ class Simulation:
         lane = self.cards.at(self.card[sku], region)[1][np.arange(len(cell)), node]
         self.tally.shipped_later(today, sku, units)
         promised = np.isfinite(self.instance.promise_days[region])
-        self._deliver(today, sku, lane, units, lane, promised | self._late(lane))
+        self._deliver(today, sku, lane, units, lane, promised | self._late(lane, units))
 
     def _serve_nodes(self, day: int, today: Day, ready: Bools) -> None:
         """Requests of fed nodes, first come first served; goods keep their age."""
@@ -282,10 +291,10 @@ class Simulation:
             return
         orders = day_orders(self.book, day, self.cards, self.cells.of, ready, self.instance)
         shipped, parcels = dispatch(orders, self.shelves.on_hand, self.cards, self.instance)
-        late = self._late(parcels.lane)
+        late = self._late(parcels.lane, summed(shipped.parcel, shipped.units, len(parcels.lane)))
         region = orders.region[orders.consignment]
         primary = self._primary(orders.sku, region, today.period)
-        missed = self.tally.orders(today, self.book, lines, shipped, parcels, late, primary)
+        missed = self.tally.orders(today, self.book, lines, shipped, parcels, late, primary, self.options.backorders)
         self._deliver(today, orders.sku[shipped.line], parcels.lane[shipped.parcel], shipped.units, parcels.lane, late)
         short = np.flatnonzero(missed > DUST)
         if self.options.backorders:
@@ -313,9 +322,12 @@ class Simulation:
         np.add.at(self.owed, cell, units[placed])
         self.tally.lost(today, sku[~placed], node[~placed], units[~placed])
 
-    def _late(self, lane: Ints) -> Bools:
-        """Whether each parcel misses its promise: its lane is too slow by plan, or it is late on the road."""
-        return self.misses[lane] | (self.roads.random(len(lane)) >= self.instance.lane_on_time[lane])
+    def _late(self, lane: Ints, units: Floats) -> Bools:
+        """Whether each parcel misses its promise: its lane is too slow by plan, or is so after the days that node or
+        lane are behind with their work, or it is late on the road."""
+        waits = self.node_doors.days(self.instance.lane_node[lane], units)
+        waits = np.maximum(waits, self.lane_doors.days(lane, np.ones(len(lane))))
+        return (waits > self.spare[lane]) | (self.roads.random(len(lane)) >= self.instance.lane_on_time[lane])
 
     def _deliver(self, today: Day, sku: Ints, lane: Ints, units: Floats, parcel_lane: Ints, late: Bools) -> None:
         """Count rows of units and the parcels they travel in; damaged units are drawn."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.evaluation import COST_TERMS, NODE_COST_TERMS
-from models.instance import TEMPERATURES, Bools, Floats, Instance
+from models.instance import TEMPERATURES, Bools, Floats, Instance, summed
 from models.simulation import Rules
 
 from .case import Case
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .auditing.workbook import PlanBook, Table
     from .plan import Plan
 
-PENALTIES = "penalties"
+PENALTIES = "penalties of soft limits"  # its name among the costs of the Summary sheet
 RUN_SETTINGS = ("start", "periods", "period")  # always those of the plan: a default start follows the orders read
 
 
@@ -40,6 +40,9 @@ class Planned:
     service: Floats  # (K,) promised, nan where the plan does not stock the SKU
     fill: Bools  # (K,) the promise is a fill rate; else a cycle service level
     costs: Mapping[str, Floats]  # term -> (T,) money
+    parcels: Floats  # (T,) parcels/day to customers
+    late_parcels: Floats  # (T,) of them, those that miss the promise
+    split_cost: float  # money over all periods that split orders cost beyond the plan's cost, nan where not reckoned
 
 
 def of_plan(plan: Plan) -> Planned:
@@ -62,6 +65,9 @@ def of_plan(plan: Plan) -> Planned:
         service=np.where(plan.stocked.any(axis=(1, 2)), own.service_level, np.nan),
         fill=own.fill_service,
         costs=costs,
+        parcels=case.parcels,
+        late_parcels=case.late_parcels,
+        split_cost=float((plan.facts.get("split_parcels") or {}).get("extra_cost", np.nan)),
     )
 
 
@@ -77,6 +83,7 @@ def of_workbook(path: str | Path, case: Case) -> Planned:
     stocked = placed.spread(np.ones(len(placed.table.frame))) > 0
     column = refilled.column
     tier, service, measure = _of_skus(instance, placed, refilled)
+    parcels, late = _parcels(book, instance)
     rules = Rules(stocked, column("reorder_point"), column("order_quantity"), _surge(book, instance), _days(case))
     return Planned(
         instance=instance,
@@ -90,6 +97,9 @@ def of_workbook(path: str | Path, case: Case) -> Planned:
         service=service,
         fill=np.asarray(measure != "cycle", dtype=bool),
         costs=_costs(book, len(instance.periods)),
+        parcels=parcels,
+        late_parcels=late,
+        split_cost=_figure(book, "split parcels"),
     )
 
 
@@ -177,7 +187,10 @@ def _index(table: Table, column: str, names: tuple[str, ...]) -> Any:
     wrong = np.flatnonzero(found < 0)
     if wrong.size:
         seen = table.texts(column)[wrong[0]]
-        raise InputInvalid(f'{table.place(int(wrong[0]), column)}: the input has no {column} "{seen}".', ())
+        where = table.place(int(wrong[0]), column)
+        raise InputInvalid(
+            f'{where} of the plan: the input has no {column} "{seen}". Is it the plan of another input?', ()
+        )
     return found
 
 
@@ -200,6 +213,25 @@ def _surge(book: PlanBook, instance: Instance) -> Floats:
         used = np.nan_to_num(table.numbers(f"{name}_used_m3"))
         out[at[0], number, at[1]] = np.maximum(used - instance.room_m3[at[0], number], 0.0)
     return out
+
+
+def _parcels(book: PlanBook, instance: Instance) -> tuple[Floats, Floats]:
+    """(T,) parcels a day, and late ones, of the sheet Regions."""
+    table = book.tables["Regions"]
+    period = _index(table, "period", instance.periods)
+    parcels = np.nan_to_num(table.numbers("parcels_per_day"))
+    late = parcels * (1.0 - np.nan_to_num(table.numbers("on_time_share"), nan=1.0))
+    count = len(instance.periods)
+    return summed(period, parcels, count), summed(period, late, count)
+
+
+def _figure(book: PlanBook, name: str) -> float:
+    """A key figure of the Summary sheet, nan without it."""
+    for cells in book.summary:
+        row = [cell for cell in cells if cell is not None]
+        if len(row) > 1 and row[0] == name and isinstance(row[1], (int, float)):
+            return float(row[1])
+    return float("nan")
 
 
 def _costs(book: PlanBook, periods: int) -> dict[str, Floats]:

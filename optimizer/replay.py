@@ -17,10 +17,11 @@ from models.simulation import Options, OrderLines, Tally, simulate
 from .case import Case
 from .columns import positions
 from .errors import UsageError
+from .forecasting import GRACE
 from .openings import first_and_last, opening
 from .periods import day_number
 from .planned import Planned, of_plan, of_workbook
-from .tables import replayed
+from .tables import replay_summary, replayed
 from .tables.replay_columns import SHEETS
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Replay:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Service, parcels, stock and cost in all, beside the plan's own figures; the worst days and nodes."""
-        return replayed.summary(self.figures)
+        return replay_summary.summary(self.figures)
 
     @cached_property
     def tiers(self) -> pd.DataFrame:
@@ -70,6 +71,11 @@ class Replay:
         return replayed.skus(self.figures)
 
     @cached_property
+    def stock(self) -> pd.DataFrame:
+        """What came, went and was left of each SKU at each node, beside the plan's stock."""
+        return replayed.stock(self.figures)
+
+    @cached_property
     def days(self) -> pd.DataFrame:
         """Every day."""
         return replayed.days(self.figures)
@@ -77,7 +83,7 @@ class Replay:
     @property
     def headline(self) -> tuple[str, ...]:
         """The result in a few lines."""
-        return replayed.headline(self.figures)
+        return replay_summary.headline(self.figures)
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """All sheets by name, in the order of the workbook."""
@@ -149,21 +155,34 @@ def _table(orders: pd.DataFrame | str | Path, case: Case) -> pd.DataFrame:
 
 
 def _window(planned: Planned, table: pd.DataFrame, since: date | None, until: date | None) -> tuple[int, int]:
-    """First and last day: asked for, else those of the plan from its first to the last day with orders."""
+    """First and last day: asked for, else those of the plan as far as there are orders.
+
+    A few days without any order (GRACE) before the first or after the last one count as days on which nothing was sold;
+    more are days that the file does not know.
+    """
     begin, end = int(planned.rules.first_day[0]), int(planned.rules.first_day[-1]) - 1
     shown = [_date(day).isoformat() for day in (begin, end)]
     for day in (since, until):
         if day is not None and not begin <= day_number(day) <= end:
             raise UsageError(f"{day} is no day of the plan.", f"Its days are {shown[0]} to {shown[1]}.")
+    if since is not None and until is not None and until < since:
+        raise UsageError(f"the last day, {until}, is before the first, {since}.", "Turn --from and --until round.")
     earliest, latest = first_and_last(table)
-    first = begin if since is None else day_number(since)
+    first = (begin if earliest - begin <= GRACE else earliest) if since is None else day_number(since)
     last = min(end, latest) if until is None else day_number(until)
+    seen = [_date(day).isoformat() for day in (earliest, latest)]
     if last < first or earliest > last or latest < first:
-        seen = [_date(day).isoformat() for day in (earliest, latest)]
+        asked = "".join(f", {word} {day} as asked" for word, day in (("from", since), ("until", until)) if day)
         raise UsageError(
             f"no order falls in the days to replay: orders are from {seen[0]} to {seen[1]}, the plan is for {shown[0]} "
-            f"to {shown[1]}.",
-            "Replay later orders, or plan from an earlier start (--set start=...).",
+            f"to {shown[1]}{asked}.",
+            "Replay other days or later orders, or plan from an earlier start (--set start=...).",
+        )
+    if earliest - first > GRACE or last - latest > GRACE:
+        raise UsageError(
+            f"{_date(first)} to {_date(last)} reach beyond the orders, which are from {seen[0]} to {seen[1]}: days "
+            "that the file does not know would count as days without sales.",
+            "Name days that it covers.",
         )
     return first, last
 

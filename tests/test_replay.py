@@ -17,7 +17,7 @@ from models.shelves import FRESH
 from optimizer.cli import main
 from optimizer.errors import InputInvalid, UsageError
 from optimizer.openings import opening
-from optimizer.planned import of_plan, of_workbook, run_facts
+from optimizer.planned import PENALTIES, of_plan, of_workbook, run_facts
 from optimizer.reading.history import read_history
 
 from . import small
@@ -103,6 +103,91 @@ def test_skus_that_the_plan_does_not_stock_stand_apart() -> None:
     assert tiers.index.tolist() == ["(not stocked)", "A"]
     assert tiers.loc["(not stocked)", ["ordered", "lost"]].tolist() == [31, 31]
     assert np.isnan(tiers.loc["(not stocked)", "promised"])
+
+
+def test_every_shelf_balances() -> None:
+    """Of each SKU at each node, in a mean of three runs: opening + received - shipped - fed - spoiled = closing. What
+    nodes shipped is what was ordered and not lost; what was fed to others is received there or still on the road."""
+    result = optimizer.replay(hand_plan(hand_case(stock=PLENTY)), _orders(59), start="stock", seeds=3)
+    stock, table = result.stock, result.summary.set_index("item")["replay"]
+    left = stock["opening"] + stock["received"] - stock["shipped"] - stock["fed"] - stock["spoiled"]
+    assert np.allclose(left, stock["closing"])
+    assert (stock[["received", "shipped", "fed", "closing"]].sum() > 0).all()
+    assert stock["opening"].sum() == 340
+    assert stock["shipped"].sum() == pytest.approx(result.nodes["shipped"].sum())
+    assert stock["shipped"].sum() == pytest.approx(result.skus["ordered"].sum() - result.skus["lost"].sum())
+    assert stock["average_stock"].sum() == pytest.approx(result.skus["average_stock"].sum())
+    assert table["units on the shelves in the end"] == pytest.approx(stock["closing"].sum())
+
+
+def test_nodes_answer_for_the_orders_that_are_theirs_by_plan() -> None:
+    """January: CENTRAL is S1's node in WEST and S2's in EAST. With no S2 on the shelves at first, its fill
+    rate is that of S1-WEST and S2-EAST together, whoever ships; good lines over nodes are those over SKUs."""
+    stock = [row for row in PLENTY if row["sku"] == "S1"]
+    result = optimizer.replay(hand_plan(hand_case(stock=stock)), _orders(31), start="stock", until=date(2027, 1, 31))
+    nodes, skus = result.nodes.set_index("node"), result.skus.set_index("sku")
+    assert skus.loc["S2", "lost"] > 0
+    assert nodes.loc["CENTRAL", "fill_rate"] == pytest.approx(1 - skus.loc["S2", "lost"] / 62)
+    assert nodes.loc["HUB", "fill_rate"] == 1
+    assert np.isnan(nodes.loc["POP", "fill_rate"])
+    lines = {"CENTRAL": 62, "HUB": 62}
+    good = sum(nodes.loc[node, "otif"] * count for node, count in lines.items())
+    assert good == pytest.approx((result.skus["otif"] * skus["ordered"].to_numpy()).sum())
+
+
+def test_parcels_per_order_count_orders_that_were_sent() -> None:
+    """S2 is nowhere: of 124 orders of January 31 go unserved, the other 93 take one parcel each."""
+    plan = hand_plan(hand_case(stock=PLENTY))
+    stocked = plan.stocked.copy()
+    stocked[1] = False
+    bare = replace(plan, outcome=replace(plan.outcome, stocked=stocked))
+    result = optimizer.replay(bare, _orders(31), start="stock", until=date(2027, 1, 31))
+    table = result.summary.set_index("item")["replay"]
+    assert (table["orders"], table["parcels"], table["parcels per order sent"]) == (124, 93, 1)
+    assert result.regions["parcels_per_order"].tolist() == [1, 1]
+
+
+def test_sales_that_no_node_could_make_cost_no_node_anything() -> None:
+    """S2 is stocked nowhere: its lost sales stand in the total, and at none of the nodes."""
+    plan = hand_plan(hand_case(stock=PLENTY))
+    stocked = plan.stocked.copy()
+    stocked[1] = False
+    bare = replace(plan, outcome=replace(plan.outcome, stocked=stocked))
+    result = optimizer.replay(bare, _orders(31), start="stock", until=date(2027, 1, 31))
+    table = result.summary[result.summary["section"] == "cost"].set_index("item")["replay"]
+    lost = table["lost sales (plan: outages, shortages)"]
+    assert lost == pytest.approx(31 * 0.5 * bare.instance.unit_price[1])
+    as_planned = table[[name for name in table.index if name.endswith("(as planned)")]].sum()
+    assert result.nodes["cost"].sum() == pytest.approx(table["total"] - as_planned - lost)
+
+
+def test_the_plan_says_how_many_parcels_it_sends_and_how_many_are_late() -> None:
+    """January and February, 4 parcels a day, each on time with 0.9 but S2's and S1-WEST's: S2 goes EAST from CENTRAL in
+    4 days of 3 promised, always late; WEST has no promise. In January S1 comes from HUB, in February from POP in time.
+    So 4 - 1 - 2 x 0.1 - (WEST) of 4 keep it, WEST counting as its lane says."""
+    plan = hand_plan(hand_case(stock=PLENTY))
+    row = optimizer.replay(plan, _orders(59), start="stock").summary.set_index("item")["plan"]
+    assert row["parcels"] == pytest.approx(4 * 59)
+    late = float(plan.evaluation.late_parcels @ plan.instance.days)
+    assert late >= 59 * (1 + 0.2 - 1e-9)
+    assert row["parcels that kept the promise, %"] == pytest.approx(100 * (1 - late / (4 * 59)))
+
+
+def test_days_that_the_orders_do_not_cover_are_not_lived_through() -> None:
+    """Orders of January 15 to 31: the replay begins with them, not with the plan; days asked for beyond are refused,
+    a week's grace aside, and so is a last day before the first."""
+    late = _orders(17, date(2027, 1, 15))
+    result = optimizer.replay(hand_plan(), late)
+    assert (result.since, result.until) == (date(2027, 1, 15), date(2027, 1, 31))
+    kept = optimizer.replay(hand_plan(), late, since=date(2027, 1, 10), until=date(2027, 2, 5))
+    assert (kept.since, kept.until) == (date(2027, 1, 10), date(2027, 2, 5))
+    for asked in ({"since": date(2027, 1, 2)}, {"until": date(2027, 2, 20)}):
+        with pytest.raises(UsageError, match="reach beyond the orders, which are from 2027-01-15 to 2027-01-31"):
+            optimizer.replay(hand_plan(), late, **asked)
+    with pytest.raises(UsageError, match="2027-01-20, is before the first, 2027-01-25"):
+        optimizer.replay(hand_plan(), late, since=date(2027, 1, 25), until=date(2027, 1, 20))
+    with pytest.raises(UsageError, match="from 2027-02-10 as asked"):
+        optimizer.replay(hand_plan(), _orders(31), since=date(2027, 2, 10), until=date(2027, 2, 12))
 
 
 def test_the_average_start_by_hand() -> None:
@@ -204,8 +289,33 @@ def test_a_written_plan_promises_what_the_plan_promised(written: Path) -> None:
     assert sum(float(money.sum()) for money in two.costs.values()) == pytest.approx(plan.cost)
     for term, money in one.costs.items():
         assert np.allclose(two.costs.get(term, 0.0), money), term
+    assert np.allclose(two.parcels, one.parcels)
+    assert np.allclose(two.late_parcels, one.late_parcels)
+    assert one.split_cost == pytest.approx(two.split_cost, nan_ok=True)
     assert two.tier == one.tier
     assert np.allclose(two.service, one.service, equal_nan=True)
+
+
+def test_penalties_of_soft_limits_count_on_both_sides(tmp_path: Path) -> None:
+    """A soft limit of one placement, 10 each beyond it: the penalty read back from the workbook is the plan's, and
+    stands in the total of the replay as in the plan's, so that the terms add up on both sides."""
+    sheets = small.sheets()
+    sheets["Limits"] = [
+        ["limit", "measure", "sense", "amount", "penalty_per_unit"], ["FEW", "skus", "max", 1, 10.0],
+    ]  # fmt: skip
+    small.write(tmp_path / "brand.xlsx", sheets)
+    case = optimizer.read(tmp_path / "brand.xlsx")
+    plan = optimizer.plan(case, time_limit=30)
+    optimizer.write(plan, tmp_path / "plan.xlsx")
+    paid = plan.evaluation.penalties.sum(axis=0)
+    assert (paid > 0).all()
+    assert np.allclose(of_workbook(tmp_path / "plan.xlsx", case).costs[PENALTIES], paid)
+    lines = case.orders.assign(date=pd.Timestamp(START))
+    table = optimizer.replay(tmp_path / "plan.xlsx", lines, case, until=START).summary
+    money = table[table["section"] == "cost"].set_index("item")
+    for side in ("replay", "plan"):
+        assert money[side].drop("total").sum() == pytest.approx(money.loc["total", side])
+    assert money.loc[f"{PENALTIES} (as planned)", "replay"] == pytest.approx(float(paid[0]) / 31)
 
 
 def test_history_keeps_orders_after_the_start(written: Path) -> None:
@@ -224,7 +334,7 @@ def test_history_refuses_an_unknown_sku(written: Path) -> None:
         read_history(bad, optimizer.read(written / "brand.xlsx"))
 
 
-def test_the_command_writes_six_sheets_and_one_json_line(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_seven_sheets_and_one_json_line(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0; the workbook holds the tables; the JSON line repeats the summary; the tiers are printed."""
     out = written / "replay.xlsx"
     names = [str(written / name) for name in ("plan.xlsx", "brand.xlsx", "orders.csv")]
@@ -233,7 +343,15 @@ def test_the_command_writes_six_sheets_and_one_json_line(written: Path, capsys: 
     answer = json.loads(printed.splitlines()[-1])
     assert code == 0
     assert "promised" in printed
-    assert pd.ExcelFile(out, engine="openpyxl").sheet_names == ["Summary", "Tiers", "Nodes", "Regions", "SKUs", "Days"]
+    assert pd.ExcelFile(out, engine="openpyxl").sheet_names == [
+        "Summary",
+        "Tiers",
+        "Nodes",
+        "Regions",
+        "SKUs",
+        "Stock",
+        "Days",
+    ]
     days = pd.read_excel(out, sheet_name="Days", engine="openpyxl")
     assert days["ordered"].sum() == answer["service"]["units ordered"]["replay"]
     assert answer["status"] == "replayed"

@@ -1,9 +1,9 @@
-"""The tables of a replay: what was promised, what happened, and where it went wrong."""
+"""The tables of a replay: what was promised and what happened, by tier, node, region, SKU, shelf and day."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +12,17 @@ import pandas as pd
 from models.instance import TEMPERATURES, Bools, Floats
 from models.tally import TERMS, Tally
 
-from ..planned import PENALTIES, Planned
+from ..planned import Planned
 from .columns import frame
 from .replay_columns import SHEETS
 
 NOWHERE = "(not stocked)"
-WORST = 5  # days and nodes named in the summary
-AS_PLANNED = ("change", "fixed", "opening", "surge", PENALTIES)  # decided by the plan, not lived through
-HELD = {"lost": ("outage", "shortage")}  # term of the replay -> terms of the plan it is held against
 
 
 def mean_of(tallies: Sequence[Tally]) -> Tally:
     """One tally with the mean of every count."""
     out = copy.copy(tallies[0])
-    for name in ("sku", "region", "node", "day", "costs"):
+    for name in ("sku", "region", "node", "day", "cell", "costs"):
         tables = [getattr(tally, name) for tally in tallies]
         setattr(out, name, {key: np.mean([table[key] for table in tables], axis=0) for key in tables[0]})
     for name in ("missed", "peak_m3", "cell_stock", "cell_peak", "cell_empty"):
@@ -115,6 +112,8 @@ def nodes(figures: Figures) -> pd.DataFrame:
         {
             "node": np.array(case.instance.nodes, dtype=object),
             **{name: node[name] for name in ("asked", "shipped", "fed", "parcels", "spoiled", "damaged", "out_days")},
+            "fill_rate": share(node["at_once"], node["asked"]),
+            "otif": share(node["good_lines"], node["lines"]),
             "own_share": share(node["own"], node["asked"]),
             "promise_kept": share(node["parcels"] - node["late_parcels"], node["parcels"]),
             "average_stock": node["stock"] / days,
@@ -126,7 +125,7 @@ def nodes(figures: Figures) -> pd.DataFrame:
             **{f"{name}_peak_m3": figures.tally.peak_m3[:, at] for at, name in enumerate(TEMPERATURES)},
             "over_days": node["over_days"],
             "waited": node["waited"],
-            "cost": sum((figures.tally.costs[term] for term in TERMS), np.zeros(len(case.instance.nodes))),
+            "cost": sum((figures.tally.costs[term][:-1] for term in TERMS), np.zeros(len(case.instance.nodes))),
         },
     )
 
@@ -143,7 +142,7 @@ def regions(figures: Figures) -> pd.DataFrame:
             "orders": region["orders"],
             "otif": share(region["good_orders"], region["orders"]),
             "promise_kept": share(region["parcels"] - region["late_parcels"], region["parcels"]),
-            "parcels_per_order": share(region["parcels"], region["orders"]),
+            "parcels_per_order": share(region["parcels"], region["sent_orders"]),
         },
     )
 
@@ -167,6 +166,26 @@ def skus(figures: Figures) -> pd.DataFrame:
     )
 
 
+def stock(figures: Figures) -> pd.DataFrame:
+    """One row per SKU and node that held it."""
+    tally, case = figures.tally, figures.planned
+    sku, node = tally.cells.sku, tally.cells.node
+    lived = np.flatnonzero(figures.lived > 0)
+    return frame(
+        SHEETS["Stock"],
+        {
+            "sku": np.array(case.instance.skus, dtype=object)[sku],
+            "node": np.array(case.instance.nodes, dtype=object)[node],
+            **tally.cell,
+            "average_stock": tally.cell_stock / tally.days,
+            "planned_stock": figures.mean(case.average_stock[sku, node]),
+            "peak_stock": tally.cell_peak,
+            "planned_peak": case.peak_stock[sku, node][:, lived].max(axis=1),
+            "empty_days": tally.cell_empty,
+        },
+    )
+
+
 def days(figures: Figures) -> pd.DataFrame:
     """One row per day."""
     day, missed = figures.tally.day, figures.tally.missed
@@ -186,138 +205,3 @@ def days(figures: Figures) -> pd.DataFrame:
             "missed_there": most,
         },
     )
-
-
-Row = tuple[str, str, float, float, float]  # section, item, replay, plan, sd
-
-
-def summary(figures: Figures) -> pd.DataFrame:
-    """The figures in all."""
-    rows = [*_service(figures), *_stock(figures), *_money(figures), *_worst(figures)]
-    columns = list(zip(*rows, strict=True))
-    names = [column.name for column in SHEETS["Summary"]]
-    return frame(SHEETS["Summary"], {name: np.array(values) for name, values in zip(names, columns, strict=True)})
-
-
-def _service(figures: Figures) -> Iterator[Row]:
-    nan = float("nan")
-    case, ordered = figures.planned, figures.tally.sku["ordered"]
-    known = np.isfinite(case.service)
-    promised = 100.0 * float(np.nansum(case.service * ordered) / max(float(ordered[known].sum()), 1e-9))
-    yield "service", "days", float(figures.tally.days), nan, nan
-    yield "service", "orders", float(figures.tally.day["orders"].sum()), nan, nan
-    yield "service", "units ordered", float(ordered.sum()), figures.expected, nan
-    for item, part, whole, plan in (
-        ("fill rate, % of units", "at_once", "ordered", promised),
-        ("orders in full, %", "full_orders", "orders", nan),
-        ("on time in full, % of orders", "good_orders", "orders", nan),
-        ("split shipments, % of orders", "split_orders", "orders", nan),
-    ):
-        yield "service", item, *_percent(figures, part, whole, plan)
-    kept, _, sd = _percent(figures, "late_parcels", "parcels", nan)
-    yield "service", "parcels that kept the promise, %", 100.0 - kept, nan, sd
-    per_order, _, sd = _percent(figures, "parcels", "orders", nan)
-    yield "service", "parcels per order", per_order / 100.0, nan, sd / 100.0
-
-
-def _percent(figures: Figures, part: str, whole: str, plan: float) -> tuple[float, float, float]:
-    ratios = [100.0 * float(tally.day[part].sum()) / max(float(tally.day[whole].sum()), 1e-9) for tally in figures.each]
-    return float(np.mean(ratios)), plan, _spread(ratios)
-
-
-def _spread(values: list[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-
-def _stock(figures: Figures) -> Iterator[Row]:
-    case, nan = figures.planned, float("nan")
-    average = figures.mean(case.average_stock)
-    for item, name, plan in (
-        ("average units", "units", float(average.sum())),
-        ("average value", "value", float((case.instance.unit_cost @ average).sum())),
-    ):
-        each = [float(tally.day[name].mean()) for tally in figures.each]
-        yield "stock", item, float(np.mean(each)), plan, _spread(each)
-    peaks = [float(tally.day["value"].max()) for tally in figures.each]
-    yield "stock", "peak value", float(np.mean(peaks)), nan, _spread(peaks)
-    for item, name in (("units spoiled", "spoiled"), ("units damaged", "damaged"), ("units of lost sales", "lost"),
-                       ("units shipped after waiting", "later")):  # fmt: skip
-        each = [float(tally.day[name].sum()) for tally in figures.each]
-        yield "stock", item, float(np.mean(each)), nan, _spread(each)
-    yield "stock", "unit-days that waited for room", float(figures.tally.node["waited"].sum()), nan, nan
-
-
-def _money(figures: Figures) -> Iterator[Row]:
-    """Cost by term; what the plan alone decides counts the same on both sides."""
-    plan = planned_costs(figures)
-    totals = [0.0] * len(figures.each)
-    for term in TERMS:
-        each = [float(tally.costs[term].sum()) for tally in figures.each]
-        totals = [total + money for total, money in zip(totals, each, strict=True)]
-        held = sum(plan.get(name, 0.0) for name in HELD.get(term, (term,)))
-        name = "lost sales (plan: outages, shortages)" if term == "lost" else term
-        yield "cost", name, float(np.mean(each)), held, _spread(each)
-    same = 0.0
-    for term in AS_PLANNED:
-        if plan.get(term):
-            same += plan[term]
-            yield "cost", f"{term} (as planned)", plan[term], plan[term], float("nan")
-    yield "cost", "total", float(np.mean(totals)) + same, sum(plan.values()), _spread(totals)
-
-
-def planned_costs(figures: Figures) -> dict[str, float]:
-    """The plan's cost by term for the days lived through: by the day, but changes and openings when they happen."""
-    whole = np.diff(figures.planned.rules.first_day)
-    begun = (figures.planned.rules.first_day[:-1] >= figures.first) & (figures.lived > 0)
-    out = {}
-    for term, money in figures.planned.costs.items():
-        part = begun if term in ("change", "opening") else figures.lived / whole
-        out[term] = float((money * part).sum())
-    return out
-
-
-def _worst(figures: Figures) -> Iterator[Row]:
-    """The days and nodes that missed most units."""
-    nan, missed = float("nan"), figures.tally.missed
-    by_day, by_node = missed.sum(axis=0), missed.sum(axis=1)
-    names = [*figures.planned.instance.nodes, NOWHERE]
-    for at in np.argsort(-by_day, kind="stable")[:WORST]:
-        if by_day[at] > 0:
-            label = np.datetime64(figures.first + int(at), "D")
-            yield "worst days", f"{label}: units missed", float(by_day[at]), nan, nan
-    for at in np.argsort(-by_node, kind="stable")[:WORST]:
-        if by_node[at] > 0:
-            yield "worst nodes", f"{names[at]}: units missed", float(by_node[at]), nan, nan
-
-
-def headline(figures: Figures) -> tuple[str, ...]:
-    """The result in words and a small table, for the terminal."""
-    table = summary(figures).set_index("item")
-    at, plan = table["replay"], table["plan"]
-    fill, kept = "fill rate, % of units", "parcels that kept the promise, %"
-    lines = [
-        f"{figures.tally.days:,} days, {at['orders']:,.0f} orders, {at['units ordered']:,.0f} units "
-        f"(expected {figures.expected:,.0f})",
-        f"fill rate {at[fill]:.2f} % (promised {plan[fill]:.2f} %), on time in full "
-        f"{at['on time in full, % of orders']:.2f} %, promise kept {at[kept]:.2f} %",
-        f"{at['parcels per order']:.3f} parcels per order; {at['units spoiled']:,.0f} units spoiled, "
-        f"{at['units damaged']:,.0f} damaged",
-        f"stock {at['average value']:,.0f} (plan {plan['average value']:,.0f}); cost {at['total']:,.0f} "
-        f"(plan {plan['total']:,.0f})",
-        "",
-        f"{'tier':<16}{'promised':>10}{'fill rate':>11}{'points':>8}{'otif':>8}",
-    ]
-    lines += [
-        f"{row['tier']:<16}{_shown(100 * row['promised'], '%'):>10}{_shown(100 * row['fill_rate'], '%'):>11}"
-        f"{_shown(row['points_off']):>8}{_shown(100 * row['otif'], '%'):>8}"
-        for row in tiers(figures).to_dict("records")
-    ]
-    worst = table[table["section"].isin(["worst days", "worst nodes"])]
-    told = "; ".join(
-        f"{str(item).removesuffix(': units missed')} {units:,.0f}" for item, units in worst["replay"].items()
-    )
-    return (*lines, f"most units missed: {told}") if told else tuple(lines)
-
-
-def _shown(value: float, unit: str = "") -> str:
-    return "-" if np.isnan(value) else f"{value:.2f}{unit}"

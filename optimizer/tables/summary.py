@@ -170,8 +170,9 @@ def _split_parcels(basis: PlanBasis) -> Iterator[tuple[str, float, str, str]]:
     yield "gap before SKUs were brought together", split["gap_before"], "of the cost", "fine_share"
     yield "split parcels", split["extra_cost"], beyond, "money"
     yield "split parcels before", split["extra_cost_before"], beyond, "money"
-    yield "orders split", split["share_of_orders"], "of orders, with full shelves", "share"
-    yield "orders split before", split["share_of_orders_before"], "of orders, with full shelves", "share"
+    fit = "of orders that fit one parcel"
+    yield "orders split", split["share_of_orders"], fit, "share"
+    yield "orders split before", split["share_of_orders_before"], fit, "share"
     if "families_cost" in split:
         yield "families apart", split["families_cost"], beyond, "money"
         yield "families apart before", split["families_cost_before"], beyond, "money"

@@ -198,6 +198,7 @@ def _as_planned(instance: Instance, rules: Rules, made: Prescription) -> Planned
         instance=instance, rules=rules, safety_stock=made.stock.safety, average_stock=made.stock.average,
         peak_stock=made.stock.peak, flow=flow, lead_time=made.exact.lead_time, tier=instance.tier,
         service=instance.service_level, fill=instance.fill_service, costs={},
+        parcels=made.exact.parcels, late_parcels=made.exact.late_parcels, split_cost=np.nan,
     )  # fmt: skip
 
 
