@@ -365,6 +365,35 @@ def test_the_command_wants_a_plan(written: Path, capsys: pytest.CaptureFixture[s
     assert "is no plan" in capsys.readouterr().err
 
 
+def test_the_command_tells_a_plan_of_another_input(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same brand with one SKU under another name: the plan's first row that names the old one is told, and asked
+    about; exit code 3."""
+    sheets = small.sheets()
+    name = sheets["SKUs"][1][sheets["SKUs"][0].index("sku")]
+    renamed = {
+        sheet: [["NEW" if cell == name else cell for cell in row] for row in rows] for sheet, rows in sheets.items()
+    }
+    small.write(tmp_path / "other.xlsx", renamed)
+    orders = tmp_path / "orders.csv"
+    orders.write_text("order_id,date,sku,quantity,region\n1,2027-01-02,NEW,1,NE\n")
+    assert main(["replay", str(written / "plan.xlsx"), str(tmp_path / "other.xlsx"), "--orders", str(orders)]) == 3
+    assert f'no sku "{name}". Is it the plan of another input?' in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("out", "told"), [("brand.xlsx", "never written over"), ("out.csv", "an Excel workbook")])
+def test_the_command_writes_over_no_input(
+    written: Path, capsys: pytest.CaptureFixture[str], out: str, told: str
+) -> None:
+    """``--out`` naming the input, or no workbook: exit code 2, the file stays as it is, and no word of a plan."""
+    before = (written / "brand.xlsx").read_bytes()
+    names = [str(written / name) for name in ("plan.xlsx", "brand.xlsx", "orders.csv", out)]
+    assert main(["replay", *names[:2], "--orders", names[2], "--out", names[3]]) == 2
+    assert told in capsys.readouterr().err
+    assert (written / "brand.xlsx").read_bytes() == before
+
+
 def test_the_command_refuses_orders_of_other_days(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Orders before the plan only: exit code 2, and the message names both spans."""
     early = written / "early.csv"

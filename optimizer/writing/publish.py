@@ -55,13 +55,13 @@ def replace_whole(source: Path, target: Path) -> None:
 def check_target(target: Path, inputs: Iterable[Path] = ()) -> None:
     """Refuse a target that cannot be meant. Raises UsageError."""
     if target.suffix.casefold() != ".xlsx":
-        raise UsageError(f"{target}: a plan is an Excel workbook.", "Name it .xlsx.")
+        raise UsageError(f"{target}: what is written is an Excel workbook.", "Name it .xlsx.")
     if not target.parent.is_dir():
         raise UsageError(f"the folder {target.parent} does not exist.", "Make it, or choose another.")
     if target.is_symlink() or (target.exists() and not target.is_file()):
         raise UsageError(f"{target} is not a regular file.", "Choose another name.")
     if target.resolve() in {path.resolve() for path in inputs}:
-        raise UsageError(f"{target} is the input; a plan never replaces it.", "Choose another name.")
+        raise UsageError(f"{target} is an input; it is never written over.", "Choose another name.")
 
 
 def _scratch(target: Path) -> Path:
