@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -130,7 +131,9 @@ def test_command_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[
     """The command prints the totals, draws a SKU, writes the workbook, and answers in one line of JSON."""
     book = small.write(tmp_path / "small.xlsx", small.sheets())
     assert main(["forecast", str(book)]) == 0
-    assert "all SKUs" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "all SKUs" in shown
+    assert re.search(r"P-1 +\w+ +[\d,]+\.\d\d ", shown), "a SKU that sells once in a month does not sell 0.0 a day"
     out = tmp_path / "forecast.xlsx"
     assert main(["forecast", str(book), "--sku", "P-1", "--out", str(out)]) == 0
     assert "weeks sold" in capsys.readouterr().out

@@ -65,6 +65,7 @@ def forecast(
 
 
 RATES = (Shown("units_per_day", "units a day", "quantity"), Shown("last_28_days", "last 28 days", "quantity"))
+SLOW = Shown("units_per_day", "units a day", "rate")  # of one SKU, which may sell once in a month
 ERRORS = (
     Shown("error", "error", "share"), Shown("naive_error", "naive", "share"),
     Shown("seasonal_error", "seasonal", "share"), Shown("bias", "bias", "share"),
@@ -80,7 +81,7 @@ def _show(found: Forecast) -> None:
     worst = found.skus.loc[missed.sort_values(ascending=False, kind="stable").index[:WORST]]
     worst = worst[worst["tested_units"] > 0]
     if len(worst):
-        columns = [Shown("sku", "SKU", least=12), Shown("method", "method", least=9), RATES[0], *ERRORS]
+        columns = [Shown("sku", "SKU", least=12), Shown("method", "method", least=9), SLOW, *ERRORS]
         show(worst, columns, f"The {len(worst)} SKUs whose misses are worth most, at cost")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 FORMATS = {
-    "money": "{:,.2f}", "signed": "{:+,.2f}", "count": "{:,.0f}", "quantity": "{:,.1f}",
+    "money": "{:,.2f}", "rate": "{:,.2f}", "signed": "{:+,.2f}", "count": "{:,.0f}", "quantity": "{:,.1f}",
     "share": "{:.0%}",
 }  # fmt: skip
 
