@@ -98,3 +98,26 @@ def test_a_plan_with_stock_above_the_service_is_written_and_passes_the_audit(tmp
     both = plan.replenishment[kept].merge(plain.replenishment, on=key, suffixes=("", "_plain"))
     assert (both["reorder_point"] >= both["reorder_point_plain"]).all()
     assert (both["reorder_point"] > both["reorder_point_plain"]).any()
+
+
+def test_a_written_plan_remembers_what_it_keeps_above_the_service(tmp_path: Path) -> None:
+    """Read again, the same SKUs are kept above; explained, it uses what its sheet Limits says; and a plan made from it
+    that keeps none above says so of what shrinks."""
+    from optimizer.explain import explain
+    from optimizer.previous import widest_raised, with_previous
+    from optimizer.rents import of_workbook
+
+    sheets = small.sheets()
+    case = optimizer.read(small.write(tmp_path / "in.xlsx", sheets), settings={"budget": 100_000})
+    plan = optimizer.plan(case)
+    path = tmp_path / "plan.xlsx"
+    optimizer.write(plan, path)
+    assert plan.instance.above_service.any()
+    assert of_workbook(path, case).instance.above_service.tolist() == plan.instance.above_service.tolist()
+    limits = plan.limits[plan.limits["limit"] == "budget"]
+    assert explain(path, case, limit="budget").worth["used"].tolist() == pytest.approx(limits["used"].tolist())
+    again = with_previous(case, path)
+    assert again.previous is not None
+    assert widest_raised(again.previous) == float("inf")
+    lower = optimizer.plan(again, short_lost_share=0, change_threshold=0.01).changes
+    assert lower["reason"].str.contains("stock is no longer kept above the service level").any()

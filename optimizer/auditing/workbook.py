@@ -27,7 +27,7 @@ CONTRACT: Mapping[str, Mapping[str, str]] = {
         "units_per_day average_stock peak_stock volume_m3 value cost",
     ),
     "Replenishment": _columns(
-        "sku node period source service_measure order_by",
+        "sku node period source service_measure order_by above_service",
         "demand_per_day sd_per_day lead_time_days lead_time_sd review_days service_level safety_stock reorder_point "
         "order_quantity order_up_to on_hand on_order order_now pack_size min_order",
     ),

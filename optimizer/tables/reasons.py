@@ -213,7 +213,7 @@ class _Teller:
             yield f"{what} {_listed(names[mask].tolist())}"
 
     def _terms(self, k: int, n: int, way: int) -> Iterator[str]:
-        """Lead time, review days and service level that moved as the change did."""
+        """Lead time, review days and service level that moved as the change did, and stock kept above it."""
         rows = self._rows_of(k)
         old, instance = rows[rows["n"] == n], self.basis.instance
         if old.empty:
@@ -226,6 +226,9 @@ class _Teller:
             was = float(old[column].iloc[0])
             if way * (now - was) > 1e-6 * max(1.0, abs(was)):
                 yield text.format(now, was)
+        was_raised, raised = old["above_service"].iloc[0], bool(instance.above_service[k])
+        if isinstance(was_raised, str) and (was_raised == "yes") != raised and raised == (way > 0):
+            yield f"stock is {'now' if raised else 'no longer'} kept above the service level"
 
     def _figures(self, k: int, n: int, way: int) -> Iterator[str]:
         """Figures of the node that moved as the change did, the largest move first; safety stock where no other did."""
