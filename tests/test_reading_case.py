@@ -300,6 +300,19 @@ def test_unused_things_are_noted(tmp_path: Path) -> None:
     assert [(f.severity, f.place, f.value) for f in told] == [("note", "SKUs!A5", "IDLE")]
 
 
+def test_a_node_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    """POP is open for ten days of November only: no period has half of its days. Nodes that a closed HUB feeds get
+    goods from suppliers alone."""
+    sheets = good()
+    sheets["Nodes"][3][10] = day("2026-11-10")
+    told = read(save(tmp_path / "short.xlsx", sheets)).findings
+    assert [(f.place, f.value) for f in told if "half of no period" in f.expectation] == [("Nodes!A4", "POP")]
+    assert not [f for f in told if f.code == "B-026"]
+    sheets["Nodes"][1][2] = "closed"
+    told = findings(save(tmp_path / "closed.xlsx", sheets))
+    assert [(f.place, f.value) for f in told if f.code == "B-026"] == [("Nodes!I3", "HUB"), ("Nodes!I4", "HUB")]
+
+
 def test_a_costless_case_is_refused(tmp_path: Path) -> None:
     """B-008: with every cost at 0 any plan is the best one."""
     sheets = good()

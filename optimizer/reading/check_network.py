@@ -170,3 +170,27 @@ def stranded(case: Case, places: Places) -> Iterator[Hit]:
     held = case.stock["node"].isin(closed) & (case.stock["on_hand"] > 0)
     for row in np.flatnonzero(held.to_numpy()).tolist():
         yield Hit(places.cell("Stock", "node", row), str(case.stock["node"].iloc[row]))
+
+
+def shut_windows(case: Case, places: Places) -> Iterator[Hit]:
+    """Nodes in use whose window covers at least half of no period."""
+    if case.settings.start is None:
+        return
+    edges = np.array(case.settings.boundaries, dtype="datetime64[D]")
+    since, until = (case.nodes[name].to_numpy(dtype="datetime64[D]") for name in ("open_from", "open_until"))
+    first = np.where(np.isnat(since), edges[0], since)[:, None]
+    last = np.where(np.isnat(until), edges[-1], until + np.timedelta64(1, "D"))[:, None]
+    inside = (np.minimum(last, edges[1:]) - np.maximum(first, edges[:-1])).astype(np.int64)
+    never = (2 * inside < np.diff(edges).astype(np.int64)).all(axis=1)
+    for row in np.flatnonzero(never & (case.nodes["status"] != "closed").to_numpy()).tolist():
+        yield Hit(places.cell("Nodes", "node", row), str(case.nodes["node"].iloc[row]))
+
+
+def shut_feeders(case: Case, places: Places) -> Iterator[Hit]:
+    """Nodes in use that a closed node feeds."""
+    nodes = case.nodes
+    closed = nodes["node"][nodes["status"] == "closed"]
+    fed = (nodes["status"] != "closed") & nodes["replenished_from"].isin(closed)
+    for row in np.flatnonzero(fed.to_numpy()).tolist():
+        yield Hit(places.cell("Nodes", "replenished_from", row), str(nodes["replenished_from"].iloc[row]),
+                  str(nodes["node"].iloc[row]))  # fmt: skip

@@ -70,6 +70,9 @@ CHECKS: tuple[Check, ...] = (
         "no lane keeps it: {detail}", "Correct the promise or the lanes."),
     Check("B-023", "warning", "stock lies at nodes in use", check_network.stranded,
         "holds stock but is closed", "Open it, or move the stock."),
+    Check("B-026", "warning", "nodes are fed by nodes in use", check_network.shut_feeders,
+        "closed: {detail} can hold only what the sheet Supply has suppliers bring there",
+        "Open it, or name another node, or none."),
     Check("B-015", "error", "a limit limits something", check_limits.empty_filters, "{detail}", "Correct the filter."),
     Check("B-015", "error", "a campaign touches something", check_limits.campaign_filters,
         "{detail}", "Correct the category."),
@@ -88,6 +91,8 @@ CHECKS: tuple[Check, ...] = (
     Check("B-009", "note", "not used: regions", check_rows.quiet_regions,
         "not used: no orders and no row in Demand", ""),
     Check("B-009", "note", "not used: nodes", check_rows.closed_nodes, "not used: closed", ""),
+    Check("B-009", "note", "not used: windows", check_network.shut_windows,
+        "not used: its window covers at least half of no period", ""),
 )  # fmt: skip
 PROOFS = frozenset({"B-002", "B-003", "B-004", "B-025"})  # errors of these codes prove that no plan exists
 
