@@ -184,6 +184,24 @@ def test_the_oldest_is_sold_first() -> None:
     assert line["action"] == "mark 22 down"
 
 
+def test_dated_goods_must_be_out_when_the_plan_leaves_the_node() -> None:
+    """A sells 1 a day until 31 January, when the plan leaves it: of 20 that keep until June, 17 are left, and have to
+    go by then to B, which has none to lose. Where B is left as well and has all it sells, they are marked down."""
+    goods = stock(("S", "A", 20.0, 0.0, "2027-06-01"), ("S", "B", 10.0))
+    for later, action in ((1.0, "move 17 to B, or mark them down"), (0.0, "mark 17 down")):
+        line = only(Status(in_force({("S", "A"): (1.0, 0.0), ("S", "B"): (1.0, later)}), goods, DAY), "short-dated")
+        assert line["what"] == "17 of 20 are left when the plan leaves A"
+        assert line["by"] == pd.Timestamp("2027-01-31")
+        assert line["action"] == action
+
+
+def test_what_is_stranded_is_used_before_a_surplus() -> None:
+    """A lacks 30. The 9 at C, which does not stock it, go first, then 21 of the 40 that B has to spare."""
+    plan = in_force({("S", "A"): (1.0, 1.0), ("S", "B"): (1.0, 1.0)})
+    found = Status(plan, stock(("S", "B", 70.0), ("S", "C", 9.0)), DAY)
+    assert only(found, "out of stock")["action"] == "move 9 from C; move 21 from B"
+
+
 def test_what_is_past_its_day_does_not_count_as_stock() -> None:
     """20 whose last day was yesterday are written off, and the SKU is out of stock; on that day they still sold."""
     plan = in_force({("S", "A"): (1.0, 1.0)})

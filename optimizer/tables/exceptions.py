@@ -155,13 +155,13 @@ class _Desk:
         return float(self.own.aim[cell] - self.own.position[cell]) if self.own.due[cell] else 0.0
 
     def _supply(self, cell: int) -> list[Step]:
-        """Moves from surpluses of the SKU, the largest first, then of what waits for a later period elsewhere, and an
-        order for the rest."""
+        """Moves from surpluses of the SKU, first what is stranded, then the largest, then of what waits for a later
+        period elsewhere, and an order for the rest."""
         own = self.own
-        left = self._wanted(cell)
+        left, stranded = self._wanted(cell), own.stranded
         steps = []
         for pool in (self.spare, self.idle):
-            for other in sorted(self.by_sku[own.sku.iloc[cell]], key=lambda at: -float(pool[at])):
+            for other in sorted(self.by_sku[own.sku.iloc[cell]], key=lambda at: (~stranded[at], -float(pool[at]))):
                 units = float(np.floor(min(pool[other], left) + TOLERANCE))
                 worth = units * float(np.nan_to_num(own.unit_cost[cell], nan=np.inf))
                 if other == cell or units < 1 or worth < self.settings.transfer_cost:
@@ -251,9 +251,13 @@ class _Desk:
             yield self._line("expired", cell, units, f"{units:,.0f} past their last day", steps, own.day)
         for cell in np.flatnonzero((own.unsold >= 1.0 - TOLERANCE) & ~own.stranded).tolist():
             units, last = float(own.unsold[cell]), date_of(float(own.first_expiry[cell]))
-            what = (
-                f"{units:,.0f} of {own.on_hand[cell]:,.0f} expire unsold from {last} at {_rate(own.rate[cell])} a day"
-            )
+            end = day_after(own.day, float(own.ahead.lasts[cell]) - 1.0)
+            what = f"{units:,.0f} of {own.on_hand[cell]:,.0f}"
+            if end < last:
+                what += f" are left when the plan leaves {own.node.iloc[cell]}"
+                last = end
+            else:
+                what += f" expire unsold from {last} at the plan's rates ({_rate(own.rate[cell])} a day now)"
             target = self._taker(cell)
             if target:
                 text = f"move {units:,.0f} to {target}, or mark them down"
@@ -268,6 +272,7 @@ class _Desk:
         others = [
             at for at in self.by_sku[own.sku.iloc[cell]]
             if at != cell and own.planned[at] and own.rate[at] > 0 and own.unsold[at] <= TOLERANCE
+            and own.position[at] + self._wanted(at) < own.ahead.until[at]
         ]  # fmt: skip
         best = min(others, key=lambda at: float(own.cover[at]), default=None)
         return "" if best is None else str(own.node.iloc[best])
