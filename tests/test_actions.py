@@ -279,3 +279,64 @@ def test_owners_are_asked_from_their_thresholds_on() -> None:
     lower = [row | {"threshold": 100} if row["owner"] == "planner" else row for row in approvals]
     moves = hand_plan(hand_case(approvals=lower)).actions.query("action == 'transfer'")
     assert moves["approval"].tolist() == ["", "planner"]
+
+
+@pytest.mark.parametrize(("there", "lines"), [(10, [5, 15]), (18, [10, 10]), (30, [20])])
+def test_a_feeder_keeps_what_its_own_customers_need(there: float, lines: list[float]) -> None:
+    """HUB draws 20 S1. CENTRAL's order comes in 4 days, in which it sells 4 itself, and is at HUB in 6, in which HUB
+    sells 12: of 10 there HUB may have 12/16, of 18 all but the 4, in packs of 5; the rest when the order has come."""
+    plan = _plan(_at_both(), stock=_stock(("S1", "CENTRAL", there, None), ("S2", "CENTRAL", 15, None)))
+    assert [row[2] for row in _moves(plan, "S1")] == lines
+    days = plan.actions.query("action == 'transfer' and sku == 'S1'")["ship_by"]
+    assert days.tolist() == [pd.Timestamp("2027-01-01"), pd.Timestamp("2027-01-05")][: len(lines)]
+
+
+def test_goods_that_leave_together_are_one_line() -> None:
+    """HUB begins with S1 in February and gets its 20 from CENTRAL, which has 8 and its own order long before."""
+    stocked = _at_both()
+    stocked[0, 1, 0] = False
+    plan = _plan(stocked, stock=_stock(("S1", "CENTRAL", 8, None)))
+    assert _moves(plan, "S1") == [["CENTRAL", "HUB", 20]]
+
+
+@pytest.mark.parametrize(("until", "ships"), [(None, "2027-01-29"), ("2027-01-10", "2027-01-10")])
+def test_nothing_leaves_a_node_after_its_last_day(until: str | None, ships: str) -> None:
+    """The 7 S1 at POP, which does not stock it, go to HUB, 3 days away, which begins with it on 1 February: by the 29th
+    of January, or by the day POP closes."""
+    stocked = _at_both()
+    stocked[0, 1, 0] = False
+    case = hand_case()
+    nodes = [row | {"open_until": until} if row["node"] == "POP" else row for row in case.nodes.to_dict("records")]
+    plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "POP", 7, None), ("S1", "CENTRAL", 500, None)))
+    line = plan.actions[plan.actions["from"] == "POP"].iloc[0]
+    assert line[["to", "quantity"]].tolist() == ["HUB", 7]
+    assert line["ship_by"] == pd.Timestamp(ships)
+
+
+@pytest.mark.parametrize("beyond", [3, 7, 500])
+def test_what_a_node_will_not_need_later_is_to_spare_now(beyond: float) -> None:
+    """HUB begins with S1 in February, fed by CENTRAL. What it has beyond its level then goes to POP, which lacks goods
+    now, and no more than that; what is still missing comes from CENTRAL."""
+    stocked = _at_both()
+    stocked[0, 1, 0] = False
+    stocked[0, 2] = True
+    bare = _plan(stocked, stock=[]).replenishment.query("sku == 'S1'").set_index(["node", "period"])["order_up_to"]
+    kept, lacked = float(bare["HUB", "2027-02"]), float(bare["POP", "2027-01"])
+    plan = _plan(stocked, stock=_stock(("S1", "HUB", kept + beyond, None), ("S1", "CENTRAL", 500, None)))
+    moved = {line[0]: line[2] for line in _moves(plan, "S1")}
+    assert moved["HUB"] == min(beyond, lacked)
+    assert moved.get("CENTRAL", 0) >= lacked - moved["HUB"]
+
+
+def test_a_pop_up_gets_no_more_than_it_sells_until_its_last_day() -> None:
+    """POP sells 2 S1 a day until 20 January, 40 in all; its reorder point is above that. It orders what lifts it to
+    40, in packs of 5, and nothing when it has that."""
+    case = hand_case()
+    changed = {"review_days": 40, "open_until": "2027-01-20"}
+    nodes = [row | changed if row["node"] == "POP" else row for row in case.nodes.to_dict("records")]
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[:, 0] = True
+    stocked[0, 2, 0] = True
+    for there, ordered in ((12, 30), (40, 0)):
+        plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "POP", there, None), ("S1", "CENTRAL", 300, None)))
+        assert plan.replenishment.query("node == 'POP'")["order_now"].iloc[0] == ordered

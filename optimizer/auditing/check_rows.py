@@ -85,7 +85,7 @@ def sold_until_left(read: Read, ref: Reference, found: Recomputed) -> Floats:
     sold, here = np.zeros(ref.holds.shape), np.ones(ref.holds.shape, dtype=bool)
     for t in range(periods):
         here &= read.decisions.stocked[:, :, t]
-        sold += here * flow[:, :, t] * ref.known.calendar.days[t]
+        sold += here * flow[:, :, t] * ref.known.sites.open_days[:, t]
     return np.where(here, np.inf, np.ceil(sold - 1e-9))
 
 

@@ -109,6 +109,7 @@ class Sites:
     outage_days: Floats
     capabilities: tuple[frozenset[str], ...]
     open_from: np.ndarray  # (N,) days, the beginning of time where blank
+    open_days: Floats  # (N,T) days of each period inside the node's window
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _sites(case: Case, days: Calendar) -> Sites:
     nodes = case.nodes
     names = pd.Index(texts(nodes, "node"), dtype=object)
     status = np.array([text or "open" for text in texts(nodes, "status")])
-    half = days.days_inside(nodes["open_from"], nodes["open_until"]) >= days.days / 2.0
+    inside = days.days_inside(nodes["open_from"], nodes["open_until"])
+    half = inside >= days.days / 2.0
     rooms = [
         numbers(nodes, "ambient_m3", UNLIMITED),
         numbers(nodes, "chilled_m3", 0.0),
@@ -200,6 +202,7 @@ def _sites(case: Case, days: Calendar) -> Sites:
         outage_days=numbers(nodes, "outage_days_per_year", 0.0),
         capabilities=tuple(frozenset(items(text)) for text in texts(nodes, "capabilities")),
         open_from=pd.to_datetime(nodes["open_from"]).fillna(pd.Timestamp("1900-01-01")).to_numpy("datetime64[D]"),
+        open_days=inside,
     )
 
 

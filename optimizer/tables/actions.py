@@ -16,13 +16,13 @@ from .approvals import joined, owners
 from .basis import TOLERANCE, PlanBasis, first_day
 from .cash import Orders, cut, orders_of
 from .columns import ACTIONS, frame
-from .drawing import depths, drawn, packed
+from .drawing import depths, drawn, packed, ration
 from .emptying import leftovers
 from .lots import Lots, lots
 from .moves import Moves, moves, sinks
-from .needs import BEFORE, BESIDES, NOW, Needs, days_until_open, leaves, needs
+from .needs import BEFORE, BESIDES, NOW, Needs, days_until_open, days_until_out, leaves, needs
 from .redirects import astray, days_until_there, open_to
-from .stock import later, stocked_source, suppliers
+from .stock import later, sold, stocked_source, suppliers
 from .waiting import replaced, unfilled, waiting
 
 KINDS = ("open", "close", "transfer", "purchase", "postpone", "clear")
@@ -138,6 +138,7 @@ def _goods(basis: PlanBasis) -> list[Action]:
 
 def _transfers(basis: PlanBasis, book: Ledger, need: Needs, moved: Moves, missing: dict[int, Floats]) -> None:
     """Lines of the flow; takes what they bring out of what is missing."""
+    out = days_until_out(basis)
     for at in range(len(moved.sku)):
         k, n, m, kind = (int(part[at]) for part in (moved.sku, moved.origin, moved.target, moved.kind))
         units, travel = float(moved.units[at]), float(moved.days[at])
@@ -146,7 +147,7 @@ def _transfers(basis: PlanBasis, book: Ledger, need: Needs, moved: Moves, missin
         book.leaving[k, n] += units
         book.brought[k, m] += units
         book.arriving[k, m] += units if kind != BEFORE else 0.0
-        wait = max(0.0, float(np.floor(need.opens[k, m] - travel)))
+        wait = min(max(0.0, float(np.floor(need.opens[k, m] - travel))), float(out[n]))
         book.lines.append(_transfer(basis, k, n, m, units, wait, travel, _why(basis, k, n, m, kind)))
 
 
@@ -154,7 +155,7 @@ def _redirects(
     basis: PlanBasis, book: Ledger, need: Needs, stray: Lots, sent: Moves, missing: dict[int, Floats]
 ) -> None:
     """Lines of what is on order where the plan never stocks the SKU: where it goes instead, else to be cancelled."""
-    instance, day = basis.instance, days_until_there(basis)
+    instance, day, out = basis.instance, days_until_there(basis), days_until_out(basis)
     for at in range(len(sent.sku)):
         k, n, m, kind = (int(part[at]) for part in (sent.sku, sent.origin, sent.target, sent.kind))
         units, travel = float(sent.units[at]), float(sent.days[at])
@@ -163,7 +164,7 @@ def _redirects(
         book.brought[k, m] += units
         book.arriving[k, m] += units if kind != BEFORE else 0.0
         book.comes[k, m] = max(book.comes[k, m], day[k, n] + travel)
-        wait = max(float(day[k, n]), float(np.floor(need.opens[k, m] - travel)))
+        wait = max(float(day[k, n]), min(float(np.floor(need.opens[k, m] - travel)), float(out[n])))
         here, there = instance.nodes[n], instance.nodes[m]
         reason = f"on its way to {here}, which does not stock it: redirect to {there}, or send on when it comes"
         book.lines.append(_transfer(basis, k, n, m, units, wait, travel, reason))
@@ -207,7 +208,7 @@ def _transfer(
 def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, Floats]) -> Orders:
     """What no transfer brings comes from the stocked feeder above the node, or is ordered from the supplier."""
     found: list[tuple[int, int, float, float, int, float]] = []
-    moved = book.brought.copy(), book.leaving.copy()
+    moved, sales = (book.brought.copy(), book.leaving.copy()), sold(basis)[:, :, 0]
     wanted = dict(zip((NOW, BEFORE), drawn(basis, need, missing[NOW], missing[BEFORE], moved), strict=True))
     for kind, units in wanted.items():
         period = need.begins if kind == BEFORE else np.zeros_like(need.begins)
@@ -223,10 +224,26 @@ def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, F
                 book.comes[k, n] = max(book.comes[k, n], wait + lead)
                 continue
             amount = float(packed(basis, np.array([k]), units[[k], [n]])[0])
-            _from_feeder(basis, book, (k, n, feeder), amount, wait, lead)
+            share = amount
+            if kind == NOW:
+                asked = np.where(above[k] == feeder, units[k], 0.0)
+                meanwhile = _meanwhile(basis, book, need, (k, feeder), asked)
+                own = float(sales[k, feeder] * book.comes[k, feeder])
+                share = ration(float(book.on_hand[k, feeder]), own, meanwhile, n)
+                units[k, n] = 0.0
+            _from_feeder(basis, book, (k, n, feeder), amount, share, wait, lead)
     table = np.array(found, dtype=float).reshape(-1, 6)
     sku, node, period = (table[:, at].astype(np.int64) for at in (0, 1, 4))
     return orders_of(basis, sku, node, table[:, 2], table[:, 3], period, table[:, 5])
+
+
+def _meanwhile(basis: PlanBasis, book: Ledger, need: Needs, way: tuple[int, int], asked: Floats) -> Floats:
+    """(N,) units of those ``asked`` of a feeder that each node sells, beyond what it has, until goods can be there that
+    the feeder's next order brings."""
+    k, feeder = way
+    days = np.maximum(book.comes[k, feeder] + basis.evaluation.lead_time[k, :, 0] - need.opens[k], 0.0)
+    there = need.position[k] + book.brought[k]
+    return np.asarray(np.clip(basis.evaluation.flow[k, :, 0] * days - there, 0.0, asked))
 
 
 def _own(basis: PlanBasis, need: Needs) -> Floats:
@@ -237,14 +254,18 @@ def _own(basis: PlanBasis, need: Needs) -> Floats:
 
 
 def _from_feeder(
-    basis: PlanBasis, book: Ledger, way: tuple[int, int, int], wanted: float, wait: float, lead: float
+    basis: PlanBasis, book: Ledger, way: tuple[int, int, int], wanted: float, share: float, wait: float, lead: float
 ) -> None:
-    """Ship what the feeder has; the rest when its own next order has come in."""
+    """Ship what the feeder has, up to a share of it; the rest when its own next order has come in."""
     k, n, feeder = way
     name = basis.instance.nodes[feeder]
-    ready = min(wanted, float(np.floor(max(book.on_hand[k, feeder], 0.0) + TOLERANCE)))
     comes = float(np.ceil(book.comes[k, feeder] - TOLERANCE))
+    ready = min(wanted, share, float(np.floor(max(book.on_hand[k, feeder], 0.0) + TOLERANCE)))
+    if ready < wanted:
+        ready = _worth_a_transfer(basis, k, ready)
     book.on_hand[k, feeder] -= ready
+    if comes <= wait:
+        ready = wanted  # by then the rest is there as well
     waits = f"replenishment, once {name} has received its own"
     for units, start, reason in ((ready, wait, "replenishment"), (wanted - ready, max(wait, comes), waits)):
         if units > TOLERANCE:
@@ -252,6 +273,13 @@ def _from_feeder(
             book.arriving[k, n] += units
             book.comes[k, n] = max(book.comes[k, n], start + lead)
             book.lines.append(_transfer(basis, k, feeder, n, units, start, lead, reason))
+
+
+def _worth_a_transfer(basis: PlanBasis, k: int, units: float) -> float:
+    """Part of what is wanted: whole packs, as far as that leaves any; nothing that is worth less than a transfer."""
+    pack = float(basis.instance.pack_size[k])
+    units = float(np.floor(units / pack + TOLERANCE) * pack) or units
+    return units if units * float(basis.instance.unit_cost[k]) >= basis.case.settings.transfer_cost - TOLERANCE else 0.0
 
 
 def _purchases(basis: PlanBasis, book: Ledger, orders: Orders) -> None:

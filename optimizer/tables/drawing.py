@@ -53,6 +53,18 @@ def _pull(basis: PlanBasis, wanted: Floats, above: Ints, pull: Floats) -> None:
     np.add.at(pull, (k, above[k, n]), packed(basis, k, wanted[k, n]))
 
 
+def ration(ready: float, own: float, wanted: Floats, at: int) -> float:
+    """Whole units of those ``ready`` at a feeder that one of the nodes below may have at once: what its ``own``
+    customers and the other nodes do not need meanwhile; where all ``wanted`` (N,) is more than there is, its part.
+
+    >>> ration(20, 10, np.array([4.0, 2.0]), 0), ration(8, 10, np.array([4.0, 2.0]), 0)
+    (8.0, 2.0)
+    """
+    mine, total = float(wanted[at]), own + float(wanted.sum())
+    most = ready - total + mine if ready >= total - TOLERANCE else ready * mine / total
+    return float(np.floor(most + TOLERANCE))
+
+
 def packed(basis: PlanBasis, sku: Ints, units: Floats) -> Floats:
     """Units rounded up to whole packs."""
     pack = basis.instance.pack_size[sku]

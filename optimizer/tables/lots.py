@@ -27,12 +27,14 @@ class Lots:
 
 def levels(basis: PlanBasis) -> Floats:
     """(K,N) units that a node keeps whatever else is wanted: its highest order-up-to level of this period and the next;
-    all where it stocks the SKU only later, or leaves it after this period (and sells what it can); 0 where never."""
+    of the first two from which it does where it stocks the SKU only later; all where it leaves it after this period
+    (and sells what it can); 0 where never."""
     stocked, evaluation = basis.stocked, basis.evaluation
     level = np.where(stocked, evaluation.reorder_point + evaluation.order_quantity, 0.0)
-    kept = np.where(stocked[:, :, 0], level[:, :, :2].max(axis=2), 0.0)
-    waits = ~stocked[:, :, 0] & stocked.any(axis=2)
-    return np.where(waits | leaves(basis)[0], np.inf, kept)
+    k, n = np.indices(stocked.shape[:2])
+    begins = np.argmax(stocked, axis=2)
+    kept = np.maximum(level[k, n, begins], level[k, n, np.minimum(begins + 1, stocked.shape[2] - 1)])
+    return np.where(leaves(basis)[0], np.inf, kept)
 
 
 def lots(basis: PlanBasis, needed: Bools) -> Lots:

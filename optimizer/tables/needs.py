@@ -71,6 +71,22 @@ def days_until_open(basis: PlanBasis) -> Floats:
     return np.maximum(np.where(np.isnat(opened), 0.0, opened.astype(np.int64)), 0.0)
 
 
+def days_until_out(basis: PlanBasis) -> Floats:
+    """(N,) days from the start until the last day on which goods can leave a node: its window's, or the day before the
+    plan closes it; 0 where it is not open now and its window does not end in the first period, inf where it stays."""
+    ends, closed = np.cumsum(basis.instance.days) - 1.0, _days_until_closed(basis)
+    here = np.logical_and.accumulate(basis.open, axis=1)
+    last = np.where(here[:, -1], np.inf, ends[np.maximum(here.sum(axis=1) - 1, 0)])
+    return np.where(here[:, 0], np.minimum(last, closed), np.where(closed <= ends[0], closed, 0.0))
+
+
+def _days_until_closed(basis: PlanBasis) -> Floats:
+    """(N,) days from the start until the last day of a node's window, none before the start; inf where it has none."""
+    window = column_of(basis.case.nodes, "node", basis.instance.nodes, "open_until").to_numpy(dtype="datetime64[D]")
+    until = np.where(np.isnat(window), 0, (window - np.datetime64(basis.start)).astype(np.int64))
+    return np.where(np.isnat(window), np.inf, np.maximum(until, 0.0))
+
+
 def _slowest(basis: PlanBasis, begins: Ints) -> Floats:
     """(K,N) days that goods may need to a node: its lead time then, or a transfer."""
     k, n = np.indices(begins.shape)

@@ -121,7 +121,7 @@ def aims(basis: PlanBasis) -> Floats:
     sold there until the plan leaves the node."""
     evaluation, stocked = basis.evaluation, basis.stocked
     here = np.logical_and.accumulate(stocked, axis=2)
-    sold = np.where(here, evaluation.flow * basis.instance.days, 0.0).sum(axis=2)
+    sold = np.where(here, evaluation.flow * _days_open(basis), 0.0).sum(axis=2)
     level = evaluation.reorder_point[:, :, 0] + evaluation.order_quantity[:, :, 0]
     until = np.where(here[:, :, -1], np.inf, np.ceil(sold - TOLERANCE))
     return np.where(stocked[:, :, 0], np.minimum(level, until), 0.0)
@@ -139,7 +139,24 @@ def sold(basis: PlanBasis) -> Floats:
 def sold_in_a_row(basis: PlanBasis, since: int = 0) -> Floats:
     """(K,N) units that each node ships to customers from a period on, until the plan leaves it or ends."""
     here = np.logical_and.accumulate(basis.stocked[:, :, since:], axis=2)
-    return np.asarray((here * sold(basis)[:, :, since:] * basis.instance.days[since:]).sum(axis=2))
+    return np.asarray((here * sold(basis)[:, :, since:] * _days_open(basis)[:, since:]).sum(axis=2))
+
+
+def _days_open(basis: PlanBasis) -> Floats:
+    """(N,T) days of each period on which a node's window is open."""
+    ends = np.cumsum(basis.instance.days)
+    starts = ends - basis.instance.days
+    since, until = (
+        (_window(basis, name) - np.datetime64(basis.start)) / np.timedelta64(1, "D")
+        for name in ("open_from", "open_until")
+    )
+    first = np.maximum(np.nan_to_num(since, nan=-np.inf)[:, None], starts)
+    last = np.minimum(np.nan_to_num(until, nan=np.inf)[:, None] + 1.0, ends)
+    return np.asarray(np.maximum(last - first, 0.0))
+
+
+def _window(basis: PlanBasis, name: str) -> NDArray[np.datetime64]:
+    return column_of(basis.case.nodes, "node", basis.instance.nodes, name).to_numpy(dtype="datetime64[D]")
 
 
 def due(basis: PlanBasis) -> Bools:

@@ -16,7 +16,7 @@ from .stock import stocked_source
 
 
 def waiting(basis: PlanBasis, need: Needs, moved: Moves) -> Lots:
-    """The batches at nodes that will buy their SKU later but do not stock it now, and that nothing has ``moved`` to.
+    """The batches at nodes that will buy their SKU later but do not stock it now, and that nothing has ``moved``.
 
     A batch that expires before its node begins is doomed; others may go if an order of today comes in time to replace
     them. A node that another feeds then keeps what it has: that would be brought back.
@@ -25,6 +25,7 @@ def waiting(basis: PlanBasis, need: Needs, moved: Moves) -> Lots:
     waits = ~basis.stocked[:, :, 0] & basis.stocked.any(axis=2)
     waits &= stocked_source(basis, need.begins) < 0
     waits[moved.sku, moved.target] = False
+    waits[moved.sku, moved.origin] = False
     doomed = days <= need.opens[sku, node]
     replaced = basis.evaluation.lead_time[sku, node, need.begins[sku, node]] <= need.opens[sku, node]
     some = np.flatnonzero(waits[sku, node] & (units >= 1) & (doomed | replaced))
