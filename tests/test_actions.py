@@ -340,3 +340,17 @@ def test_a_pop_up_gets_no_more_than_it_sells_until_its_last_day() -> None:
     for there, ordered in ((12, 30), (40, 0)):
         plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "POP", there, None), ("S1", "CENTRAL", 300, None)))
         assert plan.replenishment.query("node == 'POP'")["order_now"].iloc[0] == ordered
+
+
+def test_a_node_that_is_left_before_the_rest_can_come_gets_all_there_is() -> None:
+    """CENTRAL's order comes after 30 days, and would be at HUB in February, when the plan has left it for S1: of the
+    20 that HUB draws, it gets all 10 at once. Where it stays, CENTRAL needs 30 meanwhile, HUB its 20: it gets 10 x 20 /
+    50 = 4."""
+    case = hand_case()
+    slow = {"lead_time_days": 30}
+    nodes = [row | slow if row["node"] == "CENTRAL" else row for row in case.nodes.to_dict("records")]
+    for months, first in (([True, False], 10), ([True, True], 4)):
+        stocked = _at_both()
+        stocked[0, 1] = months
+        plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "CENTRAL", 10, None), ("S2", "CENTRAL", 500, None)))
+        assert _moves(plan, "S1")[0] == ["CENTRAL", "HUB", first]

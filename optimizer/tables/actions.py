@@ -209,6 +209,8 @@ def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, F
     """What no transfer brings comes from the stocked feeder above the node, or is ordered from the supplier."""
     found: list[tuple[int, int, float, float, int, float]] = []
     moved, sales = (book.brought.copy(), book.leaving.copy()), sold(basis)[:, :, 0]
+    left, last = leaves(basis)
+    ends = np.where(left, last, np.inf)
     wanted = dict(zip((NOW, BEFORE), drawn(basis, need, missing[NOW], missing[BEFORE], moved), strict=True))
     for kind, units in wanted.items():
         period = need.begins if kind == BEFORE else np.zeros_like(need.begins)
@@ -225,7 +227,7 @@ def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, F
                 continue
             amount = float(packed(basis, np.array([k]), units[[k], [n]])[0])
             share = amount
-            if kind == NOW:
+            if kind == NOW and book.comes[k, feeder] + lead <= ends[k, n]:
                 asked = np.where(above[k] == feeder, units[k], 0.0)
                 meanwhile = _meanwhile(basis, book, need, (k, feeder), asked)
                 own = float(sales[k, feeder] * book.comes[k, feeder])
