@@ -77,14 +77,20 @@ class Rows:
         masked = np.flatnonzero(row.periods).tolist()
         return masked[:1] if row.measure == "cost" else masked
 
-    def use(self, k: int, holdings: list[Holding], changes: list[float]) -> Array:
-        """(rows,) use of SKU k's path."""
+    def held(self, k: int, t: int, h: Holding) -> Array:
+        """(rows,) what SKU k uses in period t, limits aside: the same in every path that holds it so."""
         out = np.zeros(len(self.keys))
         for key, position in self.index.items():
-            if key[0] == "limit":
-                out[position] = self._limit_use(self.instance.limits[key[1]], k, holdings, changes, key[2])
-            else:
-                out[position] = self._use(key, k, holdings[key[-1]])
+            if key[0] != "limit" and key[-1] == t:
+                out[position] = self._use(key, k, h)
+        return out
+
+    def limited(self, k: int, holdings: list[Holding], changes: list[float]) -> Array:
+        """(rows,) what SKU k's path uses of the limits."""
+        out = np.zeros(len(self.keys))
+        for j, row in enumerate(self.instance.limits):
+            for t in self.limit_periods(row):
+                out[self.index["limit", j, t]] = self._limit_use(row, k, holdings, changes, t)
         return out
 
     def _use(self, key: tuple, k: int, h: Holding) -> float:
@@ -145,13 +151,16 @@ def sku_paths(instance: Instance, rows: Rows, k: int) -> list[SkuPath]:
     """Every path of admissible sets of SKU k."""
     periods = range(len(instance.periods))
     choices = [[longhand.hold(instance, k, t, s) for s in longhand.admissible_sets(instance, k, t)] for t in periods]
+    held = [[rows.held(k, t, h) for h in choices[t]] for t in periods]
     out = []
-    for holdings in product(*choices):
+    for picks in product(*(range(len(of_period)) for of_period in choices)):
+        holdings = [choices[t][pick] for t, pick in enumerate(picks)]
         sets = tuple(h.nodes for h in holdings)
         changes = [longhand.change_cost(instance, k, sets, t) for t in periods]
         needs = np.array([[n in h.needs_open for h in holdings] for n in range(len(instance.nodes))])
         cost = sum(h.cost for h in holdings) + sum(changes)
-        out.append(SkuPath(sets, cost, rows.use(k, list(holdings), changes), needs))
+        use = rows.limited(k, holdings, changes) + sum(held[t][pick] for t, pick in enumerate(picks))
+        out.append(SkuPath(sets, cost, use, needs))
     return out
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
@@ -281,10 +281,27 @@ def reorder_point(
     return float(r[np.argmax(met)])
 
 
+@dataclass(frozen=True)
+class Gamma:
+    """A gamma demand; scipy's own frozen distribution says the same, and takes longer to make than to ask."""
+
+    shape: float
+    scale: float
+
+    def sf(self, r: float) -> float:
+        """P(X > r)."""
+        return float(special.gammaincc(self.shape, r / self.scale))
+
+    def isf(self, p: float) -> float:
+        """The r with P(X > r) = p."""
+        return float(special.gammainccinv(self.shape, p) * self.scale)
+
+
+@lru_cache(maxsize=500)
 def _counted(m: float, s2: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """P(X > r) and E[(X - r)+] of a counted demand for r = 0 .. count - 1."""
-    demand = stats.nbinom(m * m / (s2 - m), m / s2) if s2 > m * (1 + 1e-9) else stats.poisson(m)
-    beyond = demand.sf(np.arange(count + 2000))
+    r = np.arange(count + 2000)
+    beyond = stats.nbinom.sf(r, m * m / (s2 - m), m / s2) if s2 > m * (1 + 1e-9) else stats.poisson.sf(r, m)
     return beyond[:count], np.cumsum(beyond[::-1])[::-1][:count]  # E[(X - r)+] = sum over j >= r of P(X > j)
 
 
@@ -293,18 +310,18 @@ def missing(m: float, s2: float, r: float) -> float:
     if s2 == 0:
         return 0.0
     if m > 20 + 1e-9:
-        return shortage(stats.gamma(m * m / s2, scale=s2 / m), r)
+        return shortage(Gamma(m * m / s2, s2 / m), r)
     count = int(max(r, m + 80 * math.sqrt(s2))) + 100
     return float(_counted(m, s2, count)[1][int(r)])
 
 
 def _first_of_gamma(m: float, s2: float, wait: float, lift: float, service: float, fill: bool, tail: float) -> float:
-    demand = stats.gamma(m * m / s2, scale=s2 / m)
+    demand = Gamma(m * m / s2, s2 / m)
 
     def lacks(r: float) -> float:
         if not fill:
-            return float(demand.sf(r)) - min(tail, 1 - service)
-        return max(shortage(demand, r) - (1 / service - 1) * (lift + min(wait, r)), float(demand.sf(r)) - tail)
+            return demand.sf(r) - min(tail, 1 - service)
+        return max(shortage(demand, r) - (1 / service - 1) * (lift + min(wait, r)), demand.sf(r) - tail)
 
     if lacks(1e-6) <= 0:
         return 0.0
@@ -312,13 +329,12 @@ def _first_of_gamma(m: float, s2: float, wait: float, lift: float, service: floa
     return float(math.ceil(at_least - 1e-6))
 
 
-def shortage(demand: stats.rv_continuous, r: float) -> float:
+def shortage(demand: Gamma, r: float) -> float:
     """E[(X - r)+] of a gamma demand: mean x P(X' > r) - r P(X > r), X' with one more unit of shape."""
-    shape, scale = demand.args[0], demand.kwds["scale"]
-    return float(shape * scale * stats.gamma.sf(r, shape + 1, scale=scale) - r * demand.sf(r))
+    return demand.shape * demand.scale * Gamma(demand.shape + 1, demand.scale).sf(r) - r * demand.sf(r)
 
 
-def shortage_by_integration(demand: stats.rv_continuous, r: float) -> float:
+def shortage_by_integration(demand: Gamma, r: float) -> float:
     """The same, as the integral of P(X > x) from r on."""
     return float(quad(demand.sf, r, demand.isf(1e-16) + r, limit=500, epsabs=1e-12)[0])
 
@@ -331,7 +347,7 @@ def spoiled_per_cycle(stock: float, quantity: float, flow: float, variance: floa
     spread = shelf * variance + (eps * mean) ** 2
     if spread <= 1e-12 * max(1.0, mean * mean):
         return min(quantity, max(0.0, stock - mean))
-    demand = stats.gamma(mean * mean / spread, scale=spread / mean)
+    demand = Gamma(mean * mean / spread, spread / mean)
     return min(quantity, max(0.0, stock - mean + shortage(demand, stock)))
 
 

@@ -62,10 +62,12 @@ def test_every_cost_term_agrees_with_the_page_read_aloud() -> None:
 
 
 def test_the_closed_form_of_the_gamma_shortage_is_its_integral() -> None:
-    """The longhand shortage of a gamma demand is the area under its tail, found by quadrature."""
+    """The longhand shortage of a gamma demand is the area under its tail, found by quadrature; the tail is scipy's."""
     for shape, scale in ((0.7, 3.0), (4.0, 8.0), (60.0, 0.5)):
-        demand = stats.gamma(shape, scale=scale)
+        demand, same = longhand.Gamma(shape, scale), stats.gamma(shape, scale=scale)
+        assert demand.isf(1e-9) == pytest.approx(same.isf(1e-9), rel=1e-12)
         for r in (0.0, shape * scale, 2 * shape * scale):
+            assert demand.sf(r) == pytest.approx(same.sf(r), rel=1e-12)
             assert longhand.shortage(demand, r) == pytest.approx(longhand.shortage_by_integration(demand, r), abs=1e-8)
 
 
