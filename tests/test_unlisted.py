@@ -32,8 +32,8 @@ def test_the_floor_stays_under_the_true_optimum(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.fixture(scope="module")
 def loosened() -> Instance:
-    """60 SKUs, 10 nodes, up to 5 nodes each."""
-    small = network(60, 10, 40, 2, 2, seed=3)
+    """24 SKUs, 10 nodes, up to 5 nodes each."""
+    small = network(24, 10, 16, 2, 2, seed=3)
     return replace(small, max_nodes=np.where(small.max_nodes > 1, 5, 1))
 
 
