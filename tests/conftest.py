@@ -1,8 +1,9 @@
-"""What several tests share: where the real data stands, and the example workbook, written once."""
+"""What several tests share: where the real data stands, and the example, read and planned once."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from optimizer import job
+from optimizer.case import Case
+from optimizer.plan import Plan
 
 SEPARATE = job.solver_for
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,12 +31,24 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workbook that ``nodewise new`` writes. Read only: copy it before changing it."""
-    from optimizer import write_example
+    """The workbook that ``nodewise new`` writes, as committed; ``test_example`` holds that it is current."""
+    return Path(shutil.copy(ROOT / "data" / "example.xlsx", tmp_path_factory.mktemp("example") / "my_brand.xlsx"))
 
-    path = tmp_path_factory.mktemp("example") / "my_brand.xlsx"
-    write_example(path)
-    return path
+
+@pytest.fixture(scope="session")
+def example_case(example: Path) -> Case:
+    """The example, read once."""
+    from optimizer import read
+
+    return read(example)
+
+
+@pytest.fixture(scope="session")
+def example_plan(example_case: Case) -> Plan:
+    """The example, planned once to a gap of 0.3 %."""
+    from optimizer import plan
+
+    return plan(example_case, gap=0.003)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -273,9 +273,9 @@ def test_an_infeasible_case_names_the_smallest_relief(tmp_path: Path, published:
     assert untouched(published)
 
 
-def test_a_wide_gap_goes_to_review(example: Path, published: Path, capsys: Say) -> None:
+def test_a_wide_gap_goes_to_review(brand: Path, published: Path, capsys: Say) -> None:
     """Exit 5: told to stop at a gap of 50 % and to accept none, the plan is kept for review, not published."""
-    words = ["plan", str(example), "--out", str(published), "--gap", "0.5", "--accept-gap", "0", "--json"]
+    words = ["plan", str(brand), "--out", str(published), "--gap", "0.5", "--accept-gap", "0", "--json"]
     assert main(words) == 5
     answer = last_line(capsys.readouterr().out)
     assert answer["gap"] > 0

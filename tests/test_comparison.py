@@ -17,7 +17,7 @@ from models.resupply import Rules
 from models.shelves import FRESH, NEVER
 from models.simulation import Opening, Options, OrderLines, Simulation
 from optimizer.case import Case
-from tests.benchmarks.comparison import table, verdict
+from tests.benchmarks.comparison import TRIALS, main, table, verdict
 from tests.benchmarks.rolling import OURS, POLICIES, cut, roll
 from tests.benchmarks.rules import RULES, abc, cover, trimmed, world
 from tests.benchmarks.textbook_stock import stock_costs, textbook_stock
@@ -158,10 +158,10 @@ def test_every_policy_is_charged_for_the_same_orders(brand: Case) -> None:
     assert OURS in verdict(lived, OURS)
 
 
-def test_the_command_writes_the_table(tmp_path: Path) -> None:
-    """One month of the example from the command line ends with a file that holds every policy."""
-    from tests.benchmarks.comparison import main
-
+def test_the_command_writes_the_table(tmp_path: Path, example_case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One month of the example, planned alone, from the command line ends with a file that holds every policy."""
+    case = replace(example_case, settings=example_case.settings.with_values(periods=1, gap=0.01))
+    monkeypatch.setitem(TRIALS, "example", replace(TRIALS["example"], read=lambda *_: case))
     out = tmp_path / "table.md"
     assert main(["example", "--months", "1", "--seeds", "1", "--out", str(out)]) == 0
     assert all(name in out.read_text(encoding="utf-8") for name in POLICIES)

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optimizer.case import Case
 from optimizer.errors import WriteFailed
 from optimizer.example import write_example
 from optimizer.example.history import FIRST_DAY, LAST_DAY, Lines, intensities, order_lines
 from optimizer.example.network import distances_km, lanes
 from optimizer.example.records import records
 from optimizer.example.stock import stock
+from optimizer.plan import Plan
 from optimizer.reading.sheets import SHEETS, columns
 
 COMMITTED = Path(__file__).resolve().parents[1] / "data" / "example.xlsx"
@@ -92,11 +94,9 @@ def test_every_sheet_of_the_contract_is_there(fresh: Path) -> None:
         assert {column.name for column in columns(name)} - header <= ({"postcode"} if name == "Orders" else set())
 
 
-def test_the_reader_has_nothing_to_complain_about(fresh: Path) -> None:
+def test_the_reader_has_nothing_to_complain_about(example_case: Case) -> None:
     """A planner's first look is clean: no error, and no warning but the returns and cancellations it plants."""
-    import optimizer
-
-    case = optimizer.read(fresh)
+    case = example_case
     loud = [finding for finding in case.findings if finding.severity in ("error", "warning")]
     assert {finding.place.split("!")[0] for finding in loud} <= {"Orders"}, loud
     assert len(case.skus) == 120
@@ -182,16 +182,13 @@ def test_stock_stands_where_it_can_be_kept(lines: Lines) -> None:
     assert 0 < len(covers) < len(rows) / 2, "some rows, and fewer than half, wait for goods"
 
 
-def test_the_plan_tells_the_story(fresh: Path) -> None:
+def test_the_plan_tells_the_story(example_plan: Plan) -> None:
     """Built tight: pop-ups open for the campaign months only, B-items spread while it runs, and space has a rent.
 
     Argument: pop-up fixed costs lie between what November and January sales save in freight, B-items may leave the
     central node only in a campaign, and the cold rooms, Fresno's shelves and the December budget are set below need.
     """
-    import optimizer
-
-    plan = optimizer.plan(optimizer.read(fresh), gap=0.003)
-    outcome, nodes = plan.outcome, plan.instance.nodes
+    plan, outcome, nodes = example_plan, example_plan.outcome, example_plan.instance.nodes
     assert outcome.open is not None
     assert outcome.stocked is not None
     assert outcome.rents is not None

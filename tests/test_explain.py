@@ -379,10 +379,9 @@ def test_every_limit_can_be_asked_for() -> None:
     assert {"central chilled", "hub ambient", "budget"} <= set(names)
 
 
-def test_the_command(example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(example: Path, example_plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`nodewise explain` answers both questions about a written plan of the example, in words and as JSON."""
-    plan = tmp_path / "plan.xlsx"
-    assert main(["plan", str(example), "--out", str(plan), "--quiet", "--gap", "0.01"]) == 0
+    plan = write(example_plan, tmp_path / "plan.xlsx")
     assert main(["explain", str(plan), str(example), "--sku", "TEE-BLK-S", "--node", "DFW", "--json"]) == 0
     said = capsys.readouterr().out
     answer = json.loads(said.splitlines()[-1])
