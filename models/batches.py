@@ -11,7 +11,7 @@ import numpy as np
 
 from . import routing
 from .evaluation import sku_holding_cost
-from .instance import Floats, Instance, Ints
+from .instance import Bools, Floats, Instance, Ints
 from .inventory import stock_policy
 from .patterns import Family
 
@@ -29,7 +29,7 @@ class Batch:
 
 
 def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type = np.float64) -> Batch:
-    """Sections 5 to 7 of MATHEMATICS.md for every set of ``skus``, without change costs."""
+    """Sections 5 to 7 of MATHEMATICS.md for every set of ``skus``, without change costs, and what it costs besides."""
     periods, cells = len(instance.periods), len(family.cells.node)
     shape = (periods, cells, len(skus))
     flow: Floats = np.zeros(shape, dtype)
@@ -40,7 +40,15 @@ def evaluate_batch(instance: Instance, family: Family, skus: Ints, dtype: type =
         flow[t], average[t], peak[t], cell_cost = _cell_stock(instance, family, skus, t)
         cost[t] = _lane_cost(instance, family, skus, t) + over_sets(family, cell_cost)
         _close(instance, family, skus, t, cost[t])
+    if instance.besides is not None:
+        cost += _above_least(instance.besides.extra(skus, family.sets), np.isfinite(cost))
     return Batch(family, skus, cost, flow, average, peak)
+
+
+def _above_least(extra: Floats, possible: Bools) -> Floats:
+    """Costs (T,S,B) above the least of the possible sets: what the choice of a set decides."""
+    least = np.where(possible, extra, np.inf).min(axis=1, keepdims=True)
+    return np.where(possible, extra - np.where(np.isfinite(least), least, 0.0), 0.0)
 
 
 def over_sets(family: Family, values: Floats) -> Floats:

@@ -136,7 +136,7 @@ class Search:
                 self._dive({}, rounding.DIVE, self._tolerance())
             else:
                 self._plunge(problem)
-        if self.known.gap > self._wide_enough() and not self._close_by_enumeration(problem):
+        if not self._good_enough() and not self._close_by_enumeration(problem):
             fixings = self._branch(problem, lambda fixings: self._round(made, rounding.QUICK, fixings))
             self._round(made, rounding.THOROUGH, fixings)
 
@@ -144,7 +144,7 @@ class Search:
         """Plans under whole openings next to the bound's, at the root and at every leaf of the branching."""
         self._dive({}, rounding.DIVE, self._tolerance(), DEPTH)
         self.known.mark("plan")
-        if self.known.gap > self._wide_enough():
+        if not self._good_enough():
             fixings = self._branch(
                 problem, lambda fixings: self._dive(fixings, rounding.DIVE, self._tolerance(), DEPTH)
             )
@@ -240,6 +240,10 @@ class Search:
         target, wider = self.known.target, self.instance.keep_gap
         kept = None if self.start is None else self.start.within(wider, self.known.bound)
         return target if kept is None else max(target, wider)
+
+    def _good_enough(self) -> bool:
+        """The gap is reached; or sets cost something besides, so that only a good placement is asked for, no proof."""
+        return self.known.gap <= self._wide_enough() or self.instance.besides is not None
 
     def _keep_start(self, problem: Problem) -> None:
         """Among the plans within the asked gap, one close to the start: it whole, or as many SKUs of it as may be."""

@@ -8,6 +8,7 @@ the node that stocks most of what is left, and so on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -220,6 +221,42 @@ class Companions:
         best = _least(place, ladder, len(self.place))
         cost -= np.take_along_axis(self.planned[:, rows], best, axis=0)
         return np.where(np.isfinite(cost), cost, 0.0)
+
+
+@dataclass(frozen=True)
+class Company:
+    """What orders of several SKUs cost at each set of a SKU, all other SKUs being where a placement has them."""
+
+    parts: tuple[tuple[Companions, Ints], ...]  # and the periods in which they stand so
+    periods: int  # T
+    weight: float = 1.0
+
+    def extra(self, skus: Ints, sets: Bools) -> Floats:
+        """(T,S,len(skus)) money beyond the plan's reckoning at each set (S,N), but for what no set changes."""
+        out = np.zeros((self.periods, len(sets), len(skus)))
+        for companions, at in self.parts:
+            out[at] = self.weight * companions.extra(skus, sets, at)
+        return out
+
+
+def company(
+    goods: Baskets, stocked: Bools, shared: bool, shipping: Sequence[Shipping] | None = None, weight: float = 1.0
+) -> Company:
+    """The company that SKUs have at a placement (K,N,T), which ships as given, if that is known."""
+    ships = shipped_by_period(goods, stocked) if shipping is None else shipping
+    news = [t == 0 or ship is not ships[t - 1] for t, ship in enumerate(ships)]
+    alike = np.split(np.arange(len(ships)), np.flatnonzero(news)[1:])
+    parts = [(Companions(goods, stocked[:, :, at[0]], ships[at[0]], shared), at) for at in alike]
+    return Company(tuple(parts), len(ships), weight)
+
+
+def shipped_by_period(goods: Baskets, stocked: Bools) -> tuple[Shipping, ...]:
+    """How a placement (K,N,T) ships orders in each period; the very same object where it stays as it was."""
+    ships: list[Shipping] = []
+    for t in range(stocked.shape[2]):
+        same = t > 0 and (stocked[:, :, t] == stocked[:, :, t - 1]).all()
+        ships.append(ships[-1] if same else shipped(goods, stocked[:, :, t]))
+    return tuple(ships)
 
 
 def _by_owner(goods: Baskets, marks: Bools) -> Ints:

@@ -51,9 +51,10 @@ class Evaluation:
 
 
 def sku_holding_cost(instance: Instance) -> Floats:
-    """(K,N) money per unit and year: capital plus storage, the h of the economic order quantity."""
+    """(K,N) money per unit and year: capital, storage and the price of room, the h of the economic order quantity."""
     capital = instance.holding_rate * instance.unit_cost
-    return capital[:, None] + 12.0 * instance.storage_cost[None, :] * instance.volume_m3[:, None]
+    room = instance.storage_cost[None, :] + instance.room_cost.T[instance.temperature]
+    return capital[:, None] + 12.0 * room * instance.volume_m3[:, None]
 
 
 def evaluate(instance: Instance, stocked: Bools, open_nodes: Bools, surge: Floats) -> Evaluation:

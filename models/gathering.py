@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from .batches import Batch, evaluate_batch
-from .companions import Baskets, Companions, Shipping, shipped
+from .companions import Baskets, Shipping, company, shipped_by_period
 from .evaluation import Evaluation, evaluate
 from .instance import FIRST_PERIOD, TEMPERATURES, Bools, Floats, Instance, Ints, LimitRow
 from .outcome import Rents
@@ -73,6 +73,12 @@ class Standing:
         return float(np.mean([ship.split_rate(past) for ship in self.shipping]))
 
 
+def standing(instance: Instance, goods: Baskets, stocked: Bools, opened: Bools, surge: Floats) -> Standing:
+    """A placement under given openings and surge space, exactly."""
+    exact = evaluate(instance, stocked, opened, surge)
+    return Standing(stocked, exact, goods, shipped_by_period(goods, stocked))
+
+
 @dataclass(frozen=True)
 class Polished:
     """Before and after; the same where nothing was gained."""
@@ -92,12 +98,12 @@ def polish(
     rents: Rents | None,
     most_cost: float = np.inf,
     seconds: float = np.inf,
-    tell: Callable[[Standing, int], None] | None = None,
+    tell: Callable[[Standing, str], None] = lambda now, note: None,
 ) -> Polished:
     """Move SKUs as long as the sum of plan cost and split cost falls; open nodes are given, and surge space at most.
 
     ``most_cost``: the plan's own cost does not rise beyond it. ``seconds``: no round begins later.
-    ``tell`` hears of the placement before every round, and the round's number.
+    ``tell`` hears of the placement before every round.
     """
     began = time.perf_counter()
     search = _Polish(instance, goods, stocked, opened, surge, rents, most_cost)
@@ -109,8 +115,7 @@ def polish(
             if time.perf_counter() - began >= seconds:
                 break
             number += 1
-            if tell is not None:
-                tell(now, number)
+            tell(now, f"round {number}")
             after = search.improved(now, shared)
             idle = 0 if now.total - after.total > LEAST_GAIN * abs(now.total) else idle + 1
             now = after
@@ -157,11 +162,7 @@ class _Polish:
     def standing(self, stocked: Bools) -> Standing:
         """A placement, exactly."""
         exact = self._needing(evaluate(self.instance, stocked, self.opened, self.surge), stocked)
-        ships: list[Shipping] = []
-        for t in range(stocked.shape[2]):
-            same = t > 0 and (stocked[:, :, t] == stocked[:, :, t - 1]).all()
-            ships.append(ships[-1] if same else shipped(self.goods, stocked[:, :, t]))
-        return Standing(stocked, exact, self.goods, tuple(ships))
+        return Standing(stocked, exact, self.goods, shipped_by_period(self.goods, stocked))
 
     def _needing(self, exact: Evaluation, stocked: Bools) -> Evaluation:
         """The same placement with no more surge space than it needs."""
@@ -207,15 +208,10 @@ class _Polish:
         """Each SKU's best path (K,N,T), its companions where they are, and what it would gain (K,)."""
         stocked = now.stocked.copy()
         gain = np.zeros(len(stocked))
-        meets = [
-            (Companions(self.goods, now.stocked[:, :, periods[0]], now.shipping[periods[0]], shared), periods)
-            for periods in _alike(now)
-        ]
+        met = company(self.goods, now.stocked, shared, now.shipping)
         for batch in self.batches:
             family, skus = batch.family, batch.skus
-            cost = batch.cost.copy()
-            for companions, periods in meets:
-                cost[periods] += companions.extra(skus, family.sets, periods)
+            cost = batch.cost + met.extra(skus, family.sets)
             raised = replace(batch, cost=cost)
             path = cheapest_paths(self.instance, raised, self.prices).path
             present = _places(family.sets, now.stocked[skus])
@@ -368,12 +364,6 @@ def _measures(case: Instance, exact: Evaluation, stocked: Bools) -> dict[str, Fl
         "units_per_day": exact.flow,
         "skus": stocked.astype(float),
     }
-
-
-def _alike(now: Standing) -> list[Ints]:
-    """Periods with the same placement, together."""
-    news = [t == 0 or ship is not now.shipping[t - 1] for t, ship in enumerate(now.shipping)]
-    return np.split(np.arange(len(news)), np.flatnonzero(news)[1:])
 
 
 def _some(batch: Batch, at: Ints) -> Batch:

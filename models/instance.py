@@ -7,6 +7,7 @@ what each symbol does.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,14 @@ class LimitRow:
     periods: Bools  # (T,)
     penalty: float = np.inf  # money per unit of violation and period; inf = hard
     filtered: bool = False  # True when a SKU filter is set (matters for `cost`)
+
+
+class SetCosts(Protocol):
+    """Money that the sets of SKUs cost besides what the other fields say."""
+
+    def extra(self, skus: Ints, sets: Bools) -> Floats:
+        """(T,S,len(skus)) for each of the sets (S,N)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,8 @@ class Instance:
     sale_days: Floats | None = None  # (K,T) days from the period's start to the end of the last one with sales; or inf
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
     stood: Floats | None = None  # (K,N) units that count for what is left; None = on hand + on order
+    besides: SetCosts | None = None  # what the search adds to the cost of sets; `evaluation` knows nothing of it
+    room_price: Floats | None = None  # (N,3) money/m3/month that orders count besides storage; None = nothing
     was_open: Bools | None = None  # (N,) candidates that stand open when the first period begins; None = none
 
     @property
@@ -172,6 +183,11 @@ class Instance:
     def above_service(self) -> Bools:
         """(K,) `raised`, with False for none."""
         return np.zeros(len(self.skus), dtype=bool) if self.raised is None else self.raised
+
+    @property
+    def room_cost(self) -> Floats:
+        """(N,3) `room_price`, with 0 for none."""
+        return np.zeros(self.room_m3.shape) if self.room_price is None else self.room_price
 
     @property
     def shortage_cost(self) -> Floats:

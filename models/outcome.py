@@ -61,6 +61,13 @@ class Outcome:
         return max(0.0, self.objective - self.bound) / max(abs(self.objective), 1e-9)
 
 
+def whole(outcome: Outcome) -> tuple[Bools, Bools, Floats]:
+    """Placement, openings and surge of a plan. Raises ValueError where there is none."""
+    if outcome.stocked is None or outcome.open is None or outcome.surge is None:
+        raise ValueError("the outcome holds no plan")
+    return outcome.stocked, outcome.open, outcome.surge
+
+
 @dataclass(frozen=True)
 class Progress:
     """One line of live progress."""

@@ -8,12 +8,12 @@ how much the SKUs could use. An open node stays a 0 or 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .columns import Rows
-from .instance import Bools, Floats, Instance, Ints, LimitRow, summed
+from .instance import Bools, Floats, Instance, Ints, LimitRow, SetCosts, summed
 from .network import Compiled
 from .outcome import Outcome, Progress, Relief, Rents
 
@@ -24,7 +24,7 @@ MONEY_MEASURES = ("value", "cost", "purchases", "change_value")
 MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
     "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",
-    "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing",
+    "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing", "room_price",
 )  # fmt: skip
 
 
@@ -65,7 +65,20 @@ def in_solver_money(instance: Instance, unit: float) -> Instance:
     """The same instance with every price in units of ``unit`` money."""
     prices = {name: getattr(instance, name, None) for name in MONEY}
     scaled = {name: price / unit for name, price in prices.items() if price is not None}
-    return replace(instance, **scaled, limits=tuple(_limit(row, unit) for row in instance.limits))
+    besides = None if instance.besides is None else InUnits(instance.besides, unit)
+    return replace(instance, **scaled, besides=besides, limits=tuple(_limit(row, unit) for row in instance.limits))
+
+
+@dataclass(frozen=True)
+class InUnits:
+    """Costs of sets in units of ``unit`` money."""
+
+    money: SetCosts
+    unit: float
+
+    def extra(self, skus: Ints, sets: Bools) -> Floats:
+        """(T,S,len(skus)) for each of the sets (S,N)."""
+        return self.money.extra(skus, sets) / self.unit
 
 
 def _limit(row: LimitRow, unit: float) -> LimitRow:

@@ -18,7 +18,14 @@ from .errors import Finding, InputInvalid, numbered, worst_first
 from .forecasting import forecast, tiers_of, uplift_findings
 from .holding import Holding, holding, holding_findings, several
 from .periods import day_numbers, horizon_of, period_numbers
-from .previous import candidates_open_before, gap_to_keep, in_force_by_plan, placement_to_begin_with, stood
+from .previous import (
+    candidates_open_before,
+    gap_to_keep,
+    in_force_by_plan,
+    placement_to_begin_with,
+    room_price_before,
+    stood,
+)
 from .sites import rooms
 from .sourcing import sources
 
@@ -58,6 +65,7 @@ def assemble(case: Case, rates: DemandRates) -> Instance:
         "start": placement_to_begin_with(case),
         "was_open": candidates_open_before(case),
         "keep_gap": gap_to_keep(case),
+        "room_price": room_price_before(case),
     }
     _require_figures(parts)
     return Instance(**parts, tier=tiers, allowed=held.allowed, available=held.available, limits=limit_rows(case, tiers))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from models.demand import DemandRates
     from models.evaluation import Evaluation
-    from models.instance import Instance
+    from models.instance import Floats, Instance
     from models.outcome import Outcome, Progress
 
     from .case import Case
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 Listener = Callable[["Progress"], None]
+
+BY_WORK = ("gap_reached", "stalled")  # how a search ends that chance has no part in
+SMALLER = "smaller orders"  # the stage with which a search begins anew
+AGAIN_GAP = 5e-3  # of a search whose plan is judged by another sum than the one it lowers
 
 
 class Solver(Protocol):
@@ -66,6 +70,7 @@ class Planner:
     def __init__(self, case: Case, **settings: Any) -> None:
         self.case = replace(case, settings=overridden(case.settings, settings))
         self._model: ConcreteModel | None = None
+        self._room_price: Floats | None = None
 
     @cached_property
     def rates(self) -> DemandRates:
@@ -80,6 +85,11 @@ class Planner:
         from .assembly import assemble
 
         return assemble(self.case, self.rates)
+
+    @property
+    def _sized(self) -> Instance:
+        """The instance with orders as the plan sizes them."""
+        return self.instance if self._room_price is None else replace(self.instance, room_price=self._room_price)
 
     @property
     def model(self) -> ConcreteModel:
@@ -102,34 +112,34 @@ class Planner:
     def solve(self, *, progress: Listener | None = None, solver: Solver | None = None) -> Plan:
         """Solve the case with whatever was added to ``model``; raises as :func:`plan` does."""
         from .assembly import assembly_findings
-        from .running.trust import check_claim
 
         if solver is not None and self._model is not None:
             raise UsageError("another solver knows nothing of what was added to the model.", "Leave solver out.")
         began = time.perf_counter()
         if progress is not None:
             progress(stage("demand"))
+        self._room_price = None
         outcome = self._outcome(progress, solver or self._here)
-        check_claim(outcome)
         if outcome.stocked is None:
             found = assembly_findings(self.case, self.rates)
             raise no_plan(outcome, self.case.settings, (*self.case.findings, *found), self.case.places)
         try:
-            return self._finished(outcome, began, progress)
+            return self._finished(outcome, began, progress, solver or self._here)
         except KeyboardInterrupt:
-            return self._finished(replace(outcome, status="interrupted"), began, None)
+            return self._finished(replace(outcome, status="interrupted"), began, None, solver or self._here)
 
-    def _finished(self, outcome: Outcome, began: float, progress: Listener | None) -> Plan:
+    def _finished(self, outcome: Outcome, began: float, progress: Listener | None, solver: Solver) -> Plan:
         """The plan of an outcome, changed for what the search knows nothing of, unless that was stopped."""
         from .assembly import assembly_findings
         from .environment import peak_memory_mb, versions
         from .plan import Plan
+        from .room_prices import facts_of as room_prices
         from .tables.notes import plan_notes
 
-        outcome, evaluation, split = self._kept_together(outcome, began, progress)
+        outcome, evaluation, split = self._kept_together(outcome, began, progress, solver)
         instance, outcome, evaluation = self._raised(outcome, evaluation)
         facts = {"seconds": time.perf_counter() - began, "peak_memory_mb": peak_memory_mb(), "versions": versions()}
-        facts |= split
+        facts |= split | room_prices(instance)
         found = assembly_findings(self.case, self.rates)
         made = Plan(self.case, instance, self.rates, outcome, evaluation, found, facts)
         return replace(made, assembly_findings=(*found, *plan_notes(made)))
@@ -141,14 +151,14 @@ class Planner:
         from .running.trust import check_certificate, whole_plan
 
         try:
-            evaluation = evaluate(self.instance, *whole_plan(outcome, self.instance))
+            evaluation = evaluate(self._sized, *whole_plan(outcome, self._sized))
         except ValueError as fault:
             raise AuditFailed(f"the solver's plan cannot be carried out: {fault}.") from fault
         check_certificate(outcome, evaluation.total if self._as_built else None)
         return evaluation
 
     def _kept_together(
-        self, outcome: Outcome, began: float, progress: Listener | None
+        self, outcome: Outcome, began: float, progress: Listener | None, solver: Solver
     ) -> tuple[Outcome, Evaluation, dict[str, Any]]:
         """The plan with orders of several SKUs in view, checked again; as it is where constraints were added that only
         the search knows."""
@@ -159,22 +169,41 @@ class Planner:
         if not self._as_built:
             return outcome, evaluation, {}
         settings, searched = self.case.settings, {"searched_gap": self._searched_gap(outcome, evaluation)}
-        left = inf if settings.deterministic == "yes" else settings.time_limit - (time.perf_counter() - began)
+        left = self._left(began)
+        tell = teller(progress, outcome.bound, began)
         polished, split = kept_together(
-            self.case, self.instance, outcome, evaluation.total, left, teller(progress, outcome.bound, began)
-        )
+            self.case, self._sized, outcome, evaluation.total, left,
+            self._again(solver, lambda note: tell(evaluation.total, note)), tell,
+        )  # fmt: skip
         if polished is outcome:
             return outcome, evaluation, split | searched
         exact = self._evaluated(polished)
-        check_changed(self.instance, (outcome, evaluation), (polished, exact), settings.split_gap)
+        check_changed(self._sized, (outcome, evaluation), (polished, exact), settings.split_gap)
         return polished, exact, split | searched
+
+    def _again(self, solver: Solver, tell: Callable[[str], None]) -> Callable[[Instance, float], Outcome]:
+        """The search of another instance, less exact than the first; without a plan where the solver fails."""
+        from models.outcome import Outcome
+
+        settings = self.case.settings
+
+        def search(instance: Instance, seconds: float) -> Outcome:
+            goals = {"gap": max(settings.gap, AGAIN_GAP), "time_limit": min(seconds, settings.time_limit)}
+            try:
+                return solver(
+                    instance, **goals, seed=settings.seed, progress=lambda line: tell(f"in company: {line.stage}")
+                )
+            except SolverFailure:
+                return Outcome("crashed", inf, -inf)
+
+        return search
 
     def _searched_gap(self, outcome: Outcome, evaluation: Evaluation) -> float:
         """The gap that the plan of the search is judged by: of an earlier plan that is kept, what it was then."""
         from .polish import gap_of
-        from .previous import gap_judged, keeps_earlier
+        from .previous import gap_judged
 
-        if self.case.previous is not None and keeps_earlier(self.instance, outcome):
+        if self.case.previous is not None and self._kept(outcome):
             return gap_judged(self.case.previous)
         return gap_of(evaluation.total, outcome.bound)
 
@@ -187,8 +216,8 @@ class Planner:
         from .running.trust import check_certificate, check_changed, whole_plan
 
         if not self._as_built:
-            return self.instance, outcome, evaluation
-        instance, raised = raise_stock(self.instance, outcome, self._widest(outcome))
+            return self._sized, outcome, evaluation
+        instance, raised = raise_stock(self._sized, outcome, self._widest(outcome))
         if raised is outcome:
             return instance, outcome, evaluation
         exact = evaluate(instance, *whole_plan(raised, instance))
@@ -198,18 +227,56 @@ class Planner:
 
     def _widest(self, outcome: Outcome) -> float:
         """The gap that stock above the service may leave; the same comes out where the earlier plan is kept."""
-        from .previous import keeps_earlier, widest_raised
+        from .previous import widest_raised
 
         known = None
-        if self.case.previous is not None and keeps_earlier(self.instance, outcome):
+        if self.case.previous is not None and self._kept(outcome):
             known = widest_raised(self.case.previous)
         return self.case.settings.split_gap if known is None else known
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
+        """What the search found; where rooms are full, with orders sized for what room is worth, if that costs less."""
+        from models.room_price import better_price
+        from models.together import unrepeatable
+
+        began = time.perf_counter()
+        outcome = self._searched(self.instance, solver, self.case.settings.time_limit, progress)
+        price = better_price(self.instance, outcome) if outcome.status in BY_WORK and not self._kept(outcome) else None
+        left = self._left(began)
+        if price is None or left <= 0:
+            return outcome
+        if progress is not None:
+            progress(stage(SMALLER))
+        try:
+            other = self._searched(replace(self.instance, room_price=price), solver, left, progress)
+        except SolverFailure:
+            return unrepeatable(outcome)
+        if other.status == "interrupted":
+            return replace(outcome, status="interrupted")
+        if other.stocked is None or other.objective >= outcome.objective:
+            return outcome if other.status in BY_WORK else unrepeatable(outcome)
+        self._room_price = price
+        return other
+
+    def _searched(self, instance: Instance, solver: Solver, seconds: float, progress: Listener | None) -> Outcome:
+        from .running.trust import check_claim
+
         settings = self.case.settings
-        return solver(
-            self.instance, gap=settings.gap, time_limit=settings.time_limit, seed=settings.seed, progress=progress
-        )
+        limit = min(seconds, settings.time_limit)
+        outcome = solver(instance, gap=settings.gap, time_limit=limit, seed=settings.seed, progress=progress)
+        check_claim(outcome)
+        return outcome
+
+    def _left(self, began: float) -> float:
+        """Seconds that may still be used; without end where the same is to come out on every machine."""
+        settings = self.case.settings
+        return inf if settings.deterministic == "yes" else settings.time_limit - (time.perf_counter() - began)
+
+    def _kept(self, outcome: Outcome) -> bool:
+        """The plan is the earlier one, of the same input."""
+        from .previous import keeps_earlier
+
+        return self.case.previous is not None and keeps_earlier(self.instance, outcome)
 
     def _here(self, instance: Instance, *, progress: Listener | None, **goals: Any) -> Outcome:
         """The search in this process, with what was added to ``model``."""

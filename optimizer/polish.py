@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from models.companions import Baskets, baskets
-from models.gathering import Polished, polish
+from models.gathering import Polished
 from models.instance import Instance
 from models.outcome import Outcome
+from models.together import Search, bring_together
 from models.wishes import with_wishes
 
 from .case import Case
@@ -35,16 +35,16 @@ def past_baskets(case: Case, instance: Instance) -> Baskets:
 
 
 def kept_together(
-    case: Case, instance: Instance, outcome: Outcome, cost: float, seconds: float, tell: Tell
+    case: Case, instance: Instance, outcome: Outcome, cost: float, seconds: float, search: Search, tell: Tell
 ) -> tuple[Outcome, dict[str, Any]]:
-    """A plan of this cost after the setting split_shipments: polished, or only measured; with the facts for the sheet
-    Run. ``tell`` hears the plan's cost and what goes on.
+    """A plan of this cost after the setting split_shipments: its SKUs brought together, or only measured; with the
+    facts for the sheet Run. ``search`` finds a plan of another instance, ``tell`` hears cost and what goes on.
 
     The plan's own cost does not rise beyond what split_gap allows over the bound, which stays a bound on it. An
     earlier plan that is kept, since the input is the same, was polished when it was made.
     """
     mode = case.settings.split_shipments
-    if mode == "ignore" or outcome.stocked is None or outcome.open is None or outcome.surge is None:
+    if mode == "ignore" or outcome.stocked is None:
         return outcome, {}
     goods = with_wishes(past_baskets(case, instance), instance, families_of(case))
     if not (goods.lines > 1).any():
@@ -53,13 +53,10 @@ def kept_together(
     base = outcome.bound if np.isfinite(outcome.bound) and outcome.bound > 0 else cost
     most = base / max(1.0 - case.settings.split_gap, 1e-9)
     stays = mode != "price" or outcome.status in BROKEN_OFF or keeps_earlier(instance, outcome)
-    left = 0.0 if stays else seconds
-    made = polish(
-        instance, goods, outcome.stocked, outcome.open, outcome.surge, outcome.rents, most, left,
-        lambda now, number: tell(now.exact.total, f"round {number}, split parcels {now.split_cost:,.0f}"),
+    outcome, made = bring_together(
+        instance, goods, outcome, most, 0.0 if stays else seconds, search,
+        lambda now, note: tell(now.exact.total, f"{note}, split parcels {now.split_cost:,.0f}"),
     )  # fmt: skip
-    if made.moves:
-        outcome = replace(outcome, stocked=made.after.stocked, surge=made.surge, objective=made.after.exact.total)
     return outcome, {"split_parcels": _facts(made, outcome.bound)}
 
 

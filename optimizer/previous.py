@@ -194,6 +194,13 @@ def stood(case: Case) -> Floats | None:
     return out
 
 
+def room_price_before(case: Case) -> Floats | None:
+    """(N,3) the price of room that the earlier plan's orders were sized with; None without one."""
+    from .room_prices import price_in
+
+    return None if case.previous is None else price_in(case.previous.run, list(case.nodes["node"]))
+
+
 def placement_to_begin_with(case: Case) -> Bools | None:
     """(K,N,T) where the earlier plan would have stock in each period of the new one; None without one.
 

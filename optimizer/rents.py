@@ -58,12 +58,14 @@ def of_workbook(path: str | Path, case: Case) -> Ground:
     from .assembly import assemble, forecast
     from .planned import above_service, book_of
     from .planned import of_workbook as planned_of
+    from .room_prices import price_in
 
     book = book_of(path)
     nodes, limits = book.tables["Nodes"].whole, book.tables["Limits"].whole
     facts = {name: line.value for name, line in book.run.items()}
     instance = assemble(case, forecast(case))
-    instance = replace(instance, raised=above_service(book, instance))
+    price = price_in(facts, instance.nodes)
+    instance = replace(instance, raised=above_service(book, instance), room_price=price)
     stocked = planned_of(path, case).rules.stocked
     grid = _Grid(nodes, instance)
     is_open = grid.spread(nodes["status"].isin(OPEN).to_numpy(dtype=float)) > 0

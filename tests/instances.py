@@ -43,7 +43,13 @@ def tiny(seed: int, skus: int = 3, nodes: int = 3, regions: int = 3, periods: in
     parts |= _supply(rng, parts, on)
     parts |= _policy(rng, parts, on)
     instance = Instance(**parts)
-    return replace(instance, limits=_limits(rng, instance, on))
+    return replace(instance, limits=_limits(rng, instance, on), room_price=_room_price(seed, nodes))
+
+
+def _room_price(seed: int, nodes: int) -> np.ndarray | None:
+    """For every other seed, up to 200 money/m3/month at half of the rooms."""
+    rng = np.random.default_rng(10_000_000 + seed)
+    return rng.uniform(0.0, 200.0, (nodes, 3)) * (rng.random((nodes, 3)) < 0.5) if seed % 2 else None
 
 
 def _names(letter: str, count: int) -> tuple[str, ...]:

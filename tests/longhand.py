@@ -186,7 +186,8 @@ def _stock_at(i: Instance, k: int, n: int, t: int, nodes: frozenset[int], flow: 
             break
         lead += float(i.lead_time[k, above])
         lead_variance += float(i.lead_time_sd[k, above]) ** 2
-    holding = i.holding_rate * i.unit_cost[k] + 12 * i.storage_cost[n] * i.volume_m3[k]
+    room = i.storage_cost[n] + (0.0 if i.room_price is None else i.room_price[n, i.temperature[k]])
+    holding = i.holding_rate * i.unit_cost[k] + 12 * room * i.volume_m3[k]
     cover = i.max_cover_days if i.sale_days is None else min(i.max_cover_days, float(i.sale_days[k, t]))
     terms = (float(i.order_cost[k, n]), float(holding), cover, float(i.shelf_life_days[k]))
     least = (float(i.review_days[n]), float(i.moq[k, n]), float(i.pack_size[k]))

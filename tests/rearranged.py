@@ -19,7 +19,7 @@ AXES = {
     **dict.fromkeys(
         ("feeder", "lead_time", "lead_time_sd", "inbound_per_unit", "inbound_per_kg", "order_cost", "moq", "in_force",
          "on_hand", "on_order", "clearing", "stood"), "KN"),
-    "room_m3": "N3", "available": "NT",
+    "room_m3": "N3", "room_price": "N3", "available": "NT",
     **dict.fromkeys(
         ("surge_m3", "surge_cost", "units_per_day", "max_skus", "fixed_cost", "opening_cost", "candidate", "was_open",
          "handling_cost", "storage_cost", "stocking_cost", "review_days", "outage_days"), "N"),
@@ -35,6 +35,7 @@ MONEY = (
     "unit_cost", "unit_price", "inbound_per_unit", "inbound_per_kg", "order_cost", "surge_cost", "fixed_cost",
     "opening_cost", "handling_cost", "storage_cost", "stocking_cost", "lane_parcel_cost", "lane_kg_cost",
     "late_penalty", "change_cost_in", "change_cost_out", "budget", "clearing",
+    "room_price",
 )  # fmt: skip
 POLICY = ("holding_rate", "late_penalty", "lost_sale_rate", "change_cost_in", "change_cost_out", "max_cover_days",
           "short_lost", "fastest")  # fmt: skip
@@ -125,7 +126,8 @@ def in_other_volume(instance: Instance, rate: float) -> Instance:
         for row in instance.limits
     )
     times = {name: getattr(instance, name) * rate for name in ("volume_m3", "room_m3", "surge_m3")}
-    per = {name: getattr(instance, name) / rate for name in ("surge_cost", "storage_cost")}
+    by_volume = ("surge_cost", "storage_cost", "room_price")
+    per = {name: getattr(instance, name) / rate for name in by_volume if getattr(instance, name) is not None}
     return replace(instance, **times, **per, limits=limits)
 
 

@@ -236,12 +236,13 @@ def test_a_transfer_of_goods_worth_less_than_its_cost_is_not_proposed() -> None:
 
 
 def test_a_node_is_replenished_from_its_feeder_before_anything_is_bought_for_it() -> None:
-    """HUB has 4 of S1 and orders 20 from CENTRAL: the 15 there go now, 5 when CENTRAL's own order is in, 4 days on."""
+    """HUB has 4 of S1 and orders 20 from CENTRAL, whose customers take 4 of the 15 there before its order is in, 4 days
+    on: two packs of 5 go now, two then."""
     plan = hand_plan()
     plan.instance.on_hand[0] = [15, 4, 0]
     actions = plan_of(plan.case, plan.instance, plan.stocked, plan.open).actions
     moves = actions[(actions["action"] == "transfer") & (actions["to"] == "HUB")]
-    assert moves["quantity"].tolist() == [15, 5]
+    assert moves["quantity"].tolist() == [10, 10]
     assert [day.date() for day in moves["ship_by"]] == [date(2027, 1, 1), date(2027, 1, 5)]
     assert set(actions.loc[actions["action"] == "purchase", "to"]) == {"CENTRAL"}
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import optimizer
-from models import gathering
+from models import gathering, together
 from models.column_generation import solve
 from models.evaluation import evaluate
 from models.outcome import Progress
@@ -107,6 +107,7 @@ def test_a_plan_kept_is_not_brought_together_again(tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as early:
         early.setattr(gathering, "STAGES", ((True, 1, 1),))
         early.setattr(gathering, "PARTS", (0.01,))
+        early.setattr(together, "FEW", 1.0)
         first = optimizer.plan(optimizer.read(book), gap=0)
     assert first.facts["split_parcels"]["skus_moved"] == 1
     assert optimizer.plan(first.case, gap=0).facts["split_parcels"]["skus_moved"] > 1

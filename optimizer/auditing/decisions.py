@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .facts import Bools, Floats, Ints, positions
+from .facts import TEMPERATURES, Bools, Floats, Ints, positions
 from .recompute import Decisions
 from .reference import Reference
 from .report import Report
@@ -68,6 +68,7 @@ def read_decisions(book: PlanBook, ref: Reference, report: Report) -> Read:
         surge=of_nodes.spread(np.nan_to_num(of_nodes.table.numbers("surge_used_m3")), (nodes, periods), 0.0),
         quantity=_figures(replenishment, "order_quantity", shape),
         reorder=_figures(replenishment, "reorder_point", shape),
+        room_price=_room_prices(book, ref, report),
     )
     return Read(placement, replenishment, of_nodes, decisions)
 
@@ -107,6 +108,21 @@ def _open(nodes: Keyed, ref: Reference, report: Report) -> Bools:
         report.add("V-005", "Nodes", "", f"there must be a row for {where}")
     status = nodes.table.texts("status")
     return nodes.spread(np.isin(status, ("open", "opens")).astype(float), shape, 0.0) > 0
+
+
+def _room_prices(book: PlanBook, ref: Reference, report: Report) -> Floats:
+    """(N, 3) what the Run sheet says a m3 was worth when orders were sized; names and prices that cannot be are
+    reported."""
+    names = list(ref.known.sites.names)
+    out = np.zeros((len(names), len(TEMPERATURES)))
+    for (temperature, node), line in book.room_prices.items():
+        known = node in names and temperature in TEMPERATURES
+        if known and isinstance(line.value, (int, float)) and 0 <= line.value < np.inf:
+            out[names.index(node), TEMPERATURES.index(temperature)] = line.value
+        else:
+            expected = "room of a node of the input may be worth 0 or more"
+            report.add("V-003", line.place, line.value, expected, "Plan again; never edit Run.")
+    return out
 
 
 def _figures(lines: Keyed, column: str, shape: tuple[int, ...]) -> Floats:

@@ -26,10 +26,14 @@ class Policies:
     """Section 6 for rows with k, n, t, stocked, flow, variance, lead_time and lead_time_sd.
 
     quantity, reorder: (K,N,T) order quantities and reorder points that a plan writes (nan = not written), or None.
+    room_price: (N,3) money/m3/month that the plan's orders count besides storage, or None.
     """
 
-    def __init__(self, ref: Reference, quantity: Floats | None, reorder: Floats | None) -> None:
+    def __init__(
+        self, ref: Reference, quantity: Floats | None, reorder: Floats | None, room_price: Floats | None
+    ) -> None:
         self.ref, self.quantity, self.reorder = ref, quantity, reorder
+        self.room_price = np.zeros((ref.known.shape[1], 3)) if room_price is None else room_price
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Order quantity, reorder point and the stock they mean; 0 where nothing is held.
@@ -99,10 +103,8 @@ class Policies:
     def _holding(self, k: Ints, n: Ints) -> Floats:
         """Money per unit and year."""
         known = self.ref.known
-        return (
-            known.settings.holding_rate * known.goods.unit_cost[k]
-            + 12.0 * known.sites.storage[n] * (known.goods.volume_m3[k])
-        )
+        room = known.sites.storage[n] + self.room_price[n, known.goods.temperature[k]]
+        return known.settings.holding_rate * known.goods.unit_cost[k] + 12.0 * room * known.goods.volume_m3[k]
 
     def _quantity(self, k: Ints, n: Ints, rows: pd.DataFrame, flow: Floats, review: Floats, share: float) -> Floats:
         """Order quantities; a written one stands if it is right up to the last digits of the flow."""

@@ -33,6 +33,7 @@ class Decisions:
     surge: Floats  # (N,T) m3
     quantity: Floats | None = None  # (K,N,T)
     reorder: Floats | None = None  # (K,N,T)
+    room_price: Floats | None = None  # (N,3) money/m3/month that orders count besides storage
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Recomputation:
 
     def __init__(self, ref: Reference, plan: Decisions, cuts: tuple[Cut, ...] = ()) -> None:
         self.ref, self.plan, self.cuts = ref, plan, cuts
-        self.policies = Policies(ref, plan.quantity, plan.reorder)
+        self.policies = Policies(ref, plan.quantity, plan.reorder, plan.room_price)
         skus, self.nodes, self.regions, self.periods = ref.known.shape
         self.skus = skus
         self.band = bands(ref.known.goods.weight_kg)

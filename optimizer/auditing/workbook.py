@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 SHEET, ROW = "sheet_", "row_"  # where a row stands; no column of a plan ends in an underscore
+ROOM_PRICE = "room_price."  # of the Run sheet: room_price.TEMPERATURE.NODE, money/m3/month
 HEADER_DEPTH = 8  # rows in which the header of a sheet is looked for
 MOST_MB = 4000.0  # unpacked size of a plan workbook that is opened
 TEXT, NUMBER = "text", "number"
@@ -106,6 +107,12 @@ class PlanBook:
     summary: tuple[tuple[Any, ...], ...]  # the cells of the Summary sheet
     missing_sheets: tuple[str, ...]
     missing_columns: tuple[tuple[str, str], ...]  # sheet, column
+
+    @property
+    def room_prices(self) -> dict[tuple[str, str], Line]:
+        """(temperature, node) -> the line that says what a m3 there was worth a month when orders were sized."""
+        lines = ((name.split(".", 2), line) for name, line in self.run.items() if name.startswith(ROOM_PRICE))
+        return {(parts[1], parts[2]): line for parts, line in lines if len(parts) == 3}
 
 
 def read_plan(path: str | Path) -> PlanBook:

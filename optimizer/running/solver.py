@@ -74,7 +74,10 @@ class ChildSolver:
     def __call__(
         self, instance: Instance, *, gap: float, time_limit: float, seed: int, progress: Listener | None = None
     ) -> Outcome:
-        """As :func:`models.column_generation.solve`."""
+        """As :func:`models.column_generation.solve`. A further task has a process of its own; the facts stay those of
+        the first."""
+        if self.child.given.is_set():
+            return self._further(instance, gap=gap, time_limit=time_limit, seed=seed, progress=progress)
         began = time.monotonic()
         task = Task(instance, gap, time_limit, seed, 0.0, self.cautious)
         for second in (False, True):
@@ -90,6 +93,13 @@ class ChildSolver:
                     return self._kept(fault.status)
         trace = f" Its last words: {self.log}" if self.log is not None and self.log.exists() else ""
         raise SolverFailure(f"the solver failed twice: {'; '.join(self.troubles)}.{trace}", "Try once more.")
+
+    def _further(self, instance: Instance, **goals: Any) -> Outcome:
+        with ChildSolver(self.log, self.memory_limit_mb) as other:
+            try:
+                return other(instance, **goals)
+            finally:
+                self.troubles += other.troubles
 
     def _try(self, task: Task, progress: Listener | None) -> Outcome:
         """One process from task to outcome. Raises SolverDied."""

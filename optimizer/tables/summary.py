@@ -112,6 +112,18 @@ def gap_words(gap: float) -> str:
     return f"At most {percent:.{decimals}f} % above the best possible"
 
 
+def _room_prices(basis: PlanBasis) -> Iterator[tuple[str, float, str, str]]:
+    """In how many rooms orders are smaller since room is scarce, and where it is worth most."""
+    price = basis.instance.room_cost
+    if (price > 0).any():
+        n, at = np.unravel_index(np.argmax(price), price.shape)
+        room = f"{basis.instance.nodes[n]} {TEMPERATURES[at]}"
+        dearest = (
+            f"rooms; {room}: {price[n, at]:,.2f} {basis.case.settings.currency} per m3 and month counted in orders"
+        )
+        yield "full rooms that orders are smaller for", float((price > 0).sum()), dearest, "count"
+
+
 def _ending(basis: PlanBasis) -> str:
     if keeps_earlier(basis.instance, basis.outcome) and basis.status in ("gap_reached", "stalled"):
         return "the earlier plan is kept: it was made from the same input"
@@ -145,6 +157,7 @@ def figures(basis: PlanBasis, tables: Mapping[str, pd.DataFrame]) -> Block:
         ("bound", basis.bound, currency, "money"),
         ("gap", basis.gap, "of the cost", "fine_share"),
         *_split_parcels(basis),
+        *_room_prices(basis),
         ("parcels on time", on_time, "of all parcels, expected", "share"),
         ("average stock, first period", float(evaluation.value[:, 0].sum()), f"{currency} at cost", "money"),
         ("SKU-node placements, first period", float(first.sum()), "", "count"),
