@@ -107,6 +107,7 @@ class Certificate:
             surge=None if plan is None else plan.surge,
             bound_is_relaxed=self.relaxed,
             rents=rents,
+            room_price=self.instance.room_price,
             seconds=dict(self.marks),
             counts=dict(self.counts),
         )

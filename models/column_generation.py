@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyomo.environ as pyo
@@ -22,6 +23,7 @@ from .network_bound import NetworkBound
 from .outcome import Outcome, Progress, Relief
 from .problem import Problem, open_values, usage_most
 from .relief import contradiction_relief, named_relief
+from .room_price import FullRooms, NoCheaper, better_price
 from .settling import settle
 
 SAMPLE_ABOVE = 1_500  # SKUs with a choice beyond which a sample of them finds the first rents
@@ -51,10 +53,46 @@ def solve(
     """
     clock = Clock(time_limit - min(RESERVE * time_limit, RESCUE_SECONDS))
     model = network.build(instance) if model is None else model
-    money = scaling.money_unit(instance)
-    tell = scaling.listener(progress, instance, money)
-    known = Certificate(scaling.in_solver_money(instance, money), gap, clock, tell)
-    search = Search(known, model, money, seed, clock)
+    found = _Task(model, gap, seed, clock, progress)
+    try:
+        return found.solved(instance)
+    except FullRooms as full:
+        found.begin_anew("orders sized for full rooms")
+        plain = replace(instance, sizes_orders=False)
+        try:
+            return found.solved(replace(plain, room_price=full.price), full.bound)
+        except NoCheaper:
+            found.begin_anew("orders as they were")
+            return found.solved(plain)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What one solve asks for, whatever the instance."""
+
+    model: pyo.ConcreteModel
+    gap: float
+    seed: int
+    clock: Clock
+    progress: Callable[[Progress], None] | None
+
+    def begin_anew(self, note: str) -> None:
+        """Tell that bound and plan are forgotten."""
+        if self.progress is not None:
+            self.progress(Progress("anew", self.clock.seconds, -np.inf, np.inf, note))
+
+    def solved(self, instance: Instance, rival: float = np.inf) -> Outcome:
+        """One search of an instance. Raises FullRooms where its orders are to be sized anew, NoCheaper where its bound
+        is not below ``rival``."""
+        money = scaling.money_unit(instance)
+        tell = scaling.listener(self.progress, instance, money)
+        known = Certificate(scaling.in_solver_money(instance, money), self.gap, self.clock, tell)
+        return _outcome(Search(known, self.model, money, self.seed, self.clock, rival / money), instance)
+
+
+def _outcome(search: Search, instance: Instance) -> Outcome:
+    """Run a search to its end, however that comes."""
+    known, clock, money = search.known, search.clock, search.money
     try:
         search.run()
         status = "gap_reached" if known.met else "stalled" if clock.left > 0 else "time_limit"
@@ -86,10 +124,13 @@ def _no_path(instance: Instance, failure: NoPath) -> tuple[Relief, ...]:
 class Search:
     """The way of one solve to its plan; what is known is written down as it goes. All money is the solver's."""
 
-    def __init__(self, known: Certificate, model: pyo.ConcreteModel, money: float, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, known: Certificate, model: pyo.ConcreteModel, money: float, seed: int, clock: Clock, rival: float
+    ) -> None:
         self.known, self.instance = known, known.instance
         self.model, self.seed, self.clock = model, seed, clock
         self.money = money  # that one of the solver's stands for
+        self.rival = rival  # bound that its own is to lie below
         self.start: incumbent.Start | None = None
 
     def close(self) -> None:
@@ -172,11 +213,23 @@ class Search:
         )
         if group is None:
             self.known.generation.run(self._tolerance(), rent)
+            self._size_orders()
         else:
             self.known.generation.run(ROUGH, rent)
+            self._size_orders()
             if len(catalogue.choosers) > EARLY_ABOVE:
                 self._dive({}, rounding.QUICK, ROUGH)
             self.known.generation.refine(self._tolerance())
+
+    def _size_orders(self) -> None:
+        """Raises FullRooms where the rents of the bound say so, NoCheaper where orders sized for them save nothing."""
+        if self.known.bound >= self.rival:
+            raise NoCheaper
+        rents = self.known.outcome("bound").rents
+        if self.instance.sizes_orders and rents is not None:
+            price = better_price(self.instance, rents, self.known.bound)
+            if price is not None:
+                raise FullRooms(price * self.money, self.known.bound * self.money)
 
     def _tolerance(self) -> float:
         return max(1e-10, min(0.1 * self.known.target, 1e-3))

@@ -147,6 +147,7 @@ class Instance:
     clearing: Floats | None = None  # (K,N) money to clear what lies at a node in force that is left; None = nothing
     stood: Floats | None = None  # (K,N) units that count for what is left; None = on hand + on order
     besides: SetCosts | None = None  # what the search adds to the cost of sets; `evaluation` knows nothing of it
+    sizes_orders: bool = False  # the search may change `room_price` where rooms are full
     room_price: Floats | None = None  # (N,3) money/m3/month that orders count besides storage; None = nothing
     was_open: Bools | None = None  # (N,) candidates that stand open when the first period begins; None = none
 

@@ -51,6 +51,7 @@ class Outcome:
     relief: tuple[Relief, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage
     counts: Mapping[str, float] = field(default_factory=dict)  # patterns priced, columns, rounds ...
+    room_price: Floats | None = None  # (N,3) money/m3/month that orders were sized with
     bound_is_relaxed: bool = False  # True when not every set could be priced; the bound then rests on a relaxation
 
     @property

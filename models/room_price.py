@@ -11,24 +11,34 @@ from __future__ import annotations
 import numpy as np
 
 from .instance import Floats, Instance
-from .outcome import Outcome
+from .outcome import Rents
 
 STEP = 2.0 / 3.0  # of the way from the price to the rent
-WORTH = 0.03  # of the plan's cost: what room and price must differ by, all rooms together, for orders to be sized anew
+WORTH = 0.03  # of the bound: what rent and price must differ by, all rooms together, for orders to be sized anew
 
 
-def better_price(instance: Instance, outcome: Outcome) -> Floats | None:
-    """(N,3) money/m3/month nearer to the rents (means over the periods) of a plan; None where the price is near enough.
+class FullRooms(Exception):
+    """Room is worth so much that orders are to be sized anew: the price to size them with, and the bound without it."""
 
-    ``instance.room_price`` is the price that the plan's orders were sized with.
+    def __init__(self, price: Floats, bound: float) -> None:
+        super().__init__("rooms are full")
+        self.price, self.bound = price, bound
+
+
+class NoCheaper(Exception):
+    """Orders sized anew do not lower the bound."""
+
+
+def better_price(instance: Instance, rents: Rents, bound: float) -> Floats | None:
+    """(N,3) money/m3/month nearer to the rents (means over the periods) of a bound; None where it is near enough.
+
+    ``instance.room_price`` is the price that orders were sized with.
     """
-    if outcome.stocked is None or outcome.rents is None:
-        return None
     months = float(instance.months.sum())
-    rent = outcome.rents.room.sum(axis=2) / months
+    rent = rents.room.sum(axis=2) / months
     price = instance.room_cost
     finite = np.where(np.isfinite(instance.room_m3), instance.room_m3, 0.0)
     off = float((np.abs(rent - price) * finite).sum()) * months
-    if off <= WORTH * abs(outcome.objective):
+    if off <= WORTH * abs(bound):
         return None
     return np.asarray(np.where(finite > 0, price + STEP * (rent - price), 0.0))

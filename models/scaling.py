@@ -90,7 +90,9 @@ def _limit(row: LimitRow, unit: float) -> LimitRow:
 def in_money(outcome: Outcome, instance: Instance, unit: float) -> Outcome:
     """An outcome found in the solver's money, in money."""
     rents = None if outcome.rents is None else _rents(outcome.rents, instance, unit)
-    return replace(outcome, objective=outcome.objective * unit, bound=outcome.bound * unit, rents=rents)
+    price = None if outcome.room_price is None else outcome.room_price * unit
+    bound, cost = outcome.bound * unit, outcome.objective * unit
+    return replace(outcome, objective=cost, bound=bound, rents=rents, room_price=price)
 
 
 def _rents(rents: Rents, instance: Instance, unit: float) -> Rents:

@@ -66,6 +66,7 @@ def assemble(case: Case, rates: DemandRates) -> Instance:
         "was_open": candidates_open_before(case),
         "keep_gap": gap_to_keep(case),
         "room_price": room_price_before(case),
+        "sizes_orders": gap_to_keep(case) <= 0,
     }
     _require_figures(parts)
     return Instance(**parts, tier=tiers, allowed=held.allowed, available=held.available, limits=limit_rows(case, tiers))

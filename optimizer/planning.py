@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Progress"], None]
 
-BY_WORK = ("gap_reached", "stalled")  # how a search ends that chance has no part in
-SMALLER = "smaller orders"  # the stage with which a search begins anew
 AGAIN_GAP = 5e-3  # of a search whose plan is judged by another sum than the one it lowers
 
 
@@ -88,8 +86,9 @@ class Planner:
 
     @property
     def _sized(self) -> Instance:
-        """The instance with orders as the plan sizes them."""
-        return self.instance if self._room_price is None else replace(self.instance, room_price=self._room_price)
+        """The instance with orders as the plan sizes them, to be changed no more."""
+        price = self.instance.room_price if self._room_price is None else self._room_price
+        return replace(self.instance, room_price=price, sizes_orders=False)
 
     @property
     def model(self) -> ConcreteModel:
@@ -235,36 +234,14 @@ class Planner:
         return self.case.settings.split_gap if known is None else known
 
     def _outcome(self, progress: Listener | None, solver: Solver) -> Outcome:
-        """What the search found; where rooms are full, with orders sized for what room is worth, if that costs less."""
-        from models.room_price import better_price
-        from models.together import unrepeatable
-
-        began = time.perf_counter()
-        outcome = self._searched(self.instance, solver, self.case.settings.time_limit, progress)
-        price = better_price(self.instance, outcome) if outcome.status in BY_WORK and not self._kept(outcome) else None
-        left = self._left(began)
-        if price is None or left <= 0:
-            return outcome
-        if progress is not None:
-            progress(stage(SMALLER))
-        try:
-            other = self._searched(replace(self.instance, room_price=price), solver, left, progress)
-        except SolverFailure:
-            return unrepeatable(outcome)
-        if other.status == "interrupted":
-            return replace(outcome, status="interrupted")
-        if other.stocked is None or other.objective >= outcome.objective:
-            return outcome if other.status in BY_WORK else unrepeatable(outcome)
-        self._room_price = price
-        return other
-
-    def _searched(self, instance: Instance, solver: Solver, seconds: float, progress: Listener | None) -> Outcome:
         from .running.trust import check_claim
 
         settings = self.case.settings
-        limit = min(seconds, settings.time_limit)
-        outcome = solver(instance, gap=settings.gap, time_limit=limit, seed=settings.seed, progress=progress)
+        outcome = solver(
+            self.instance, gap=settings.gap, time_limit=settings.time_limit, seed=settings.seed, progress=progress
+        )
         check_claim(outcome)
+        self._room_price = outcome.room_price
         return outcome
 
     def _left(self, began: float) -> float:

@@ -62,7 +62,7 @@ def test_progress_is_heard_and_never_contradicts_itself(case: optimizer.Case) ->
     line's bound is at most the plan's cost."""
     heard: list[Progress] = []
     plan = optimizer.plan(case, progress=heard.append, short_lost_share=0)
-    anew = [at for at, line in enumerate(heard) if line.stage == "smaller orders"]
+    anew = [at for at, line in enumerate(heard) if line.stage == "anew"]
     for begin, end in pairwise([0, *anew, len(heard)]):
         bounds, best = [line.bound for line in heard[begin:end]], [line.best for line in heard[begin:end]]
         assert len(bounds) > 1

@@ -12,7 +12,7 @@ import pytest
 import optimizer
 from models import room_price
 from models.evaluation import evaluate
-from models.outcome import Outcome, Rents
+from models.outcome import Rents
 from models.room_price import better_price
 from optimizer.previous import with_previous
 
@@ -35,25 +35,23 @@ def test_an_order_where_room_has_a_price_by_hand() -> None:
     assert cold.order_quantity.item() == 86
 
 
-def _outcome(rent: float, cost: float) -> Outcome:
-    """A plan of a network of one node and two periods whose ambient room has this rent in each."""
+def _rents(rent: float) -> Rents:
+    """The ambient room of a network of one node and two periods has this rent in each."""
     zero = np.zeros((1, 2))
-    rents = Rents(np.array([[[rent] * 2, [0, 0], [0, 0]]]), zero, zero, np.zeros(2), np.zeros((1, 2)), {})
-    return Outcome("gap_reached", cost, cost, stocked=np.ones((1, 1, 2), dtype=bool), rents=rents)
+    return Rents(np.array([[[rent] * 2, [0, 0], [0, 0]]]), zero, zero, np.zeros(2), np.zeros((1, 2)), {})
 
 
 def test_the_price_goes_two_thirds_of_the_way_to_the_rent() -> None:
     """100 m3, two months at a rent of 30 a month: 6,000 in all. From nothing the price goes to 20; from 27 to 29. Where
-    all that rent and price differ by is worth at most 3 % of the plan's cost, the price stays, as it does where there
-    is no end of room."""
+    all that rent and price differ by is worth at most 3 % of the bound, the price stays, as it does where there is no
+    end of room."""
     shop = network(periods=2, days=30, room_m3=np.array([[100.0, 0.0, np.inf]]))
-    assert better_price(shop, _outcome(30.0, 100_000)) == pytest.approx(np.array([[20.0, 0.0, 0.0]]))
-    assert better_price(shop, _outcome(30.0, 200_001)) is None
+    assert better_price(shop, _rents(30.0), 100_000) == pytest.approx(np.array([[20.0, 0.0, 0.0]]))
+    assert better_price(shop, _rents(30.0), 200_001) is None
     near = replace(shop, room_price=np.array([[27.0, 0.0, 0.0]]))
-    assert better_price(near, _outcome(30.0, 10_000)) == pytest.approx(np.array([[29.0, 0.0, 0.0]]))
-    assert better_price(near, _outcome(30.0, 20_001)) is None
-    assert better_price(replace(shop, room_m3=np.full((1, 3), np.inf)), _outcome(30.0, 1.0)) is None
-    assert better_price(shop, replace(_outcome(30.0, 100_000), stocked=None)) is None
+    assert better_price(near, _rents(30.0), 10_000) == pytest.approx(np.array([[29.0, 0.0, 0.0]]))
+    assert better_price(near, _rents(30.0), 20_001) is None
+    assert better_price(replace(shop, room_m3=np.full((1, 3), np.inf)), _rents(30.0), 1.0) is None
 
 
 @pytest.fixture(scope="module")
