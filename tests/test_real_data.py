@@ -65,10 +65,10 @@ def test_no_real_line_gets_lost(shared: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_whole_gift_shop(shared: Path, tmp_path: Path) -> None:
     """3,797 SKUs, half a million lines, 38 countries, every room full before Christmas."""
-    plan_and_verify(real_uci.given(shared), tmp_path)
+    plan_and_verify(real_uci.given(shared), tmp_path, GIFTS)
 
 
 @pytest.mark.slow
 def test_the_whole_state(shared: Path, tmp_path: Path) -> None:
     """5,754 SKUs and 2.6 million lines; four candidate nodes of which the bound opens parts."""
-    plan_and_verify(real_iowa.given(shared), tmp_path)
+    plan_and_verify(real_iowa.given(shared), tmp_path, GIFTS)
