@@ -10,6 +10,8 @@ import openpyxl
 import pytest
 
 from optimizer.errors import Finding
+from optimizer.reading.sheets import columns
+from optimizer.reading.typed import required
 
 from .reading_books import broken, day, findings, good, read_good, save
 
@@ -240,3 +242,15 @@ def test_a_wrong_word_is_told_with_the_nearest_choice(tmp_path: Path) -> None:
     assert told[0].count("on_time_share") == 1
     asked = Finding("S-002", "error", "Region", "", 'did you mean "Regions"?', "Rename it.")
     assert str(asked) == 'S-002 Region: did you mean "Regions"? Rename it.'
+
+
+def test_a_blank_cell_says_what_belongs_there() -> None:
+    """Money may be nothing, a number that is blank is not 0, and a text says what it is for."""
+    remedies = {
+        ("Approvals", "owner"): "Type who must say yes.",
+        ("Orders", "quantity"): "Blank is never 0.",
+        ("SKUs", "unit_cost"): "Type 0 if it is free.",
+    }
+    for (sheet, name), remedy in remedies.items():
+        column = next(column for column in columns(sheet) if column.name == name)
+        assert required(column).fault.remedy == remedy

@@ -83,5 +83,8 @@ def required(column: Column) -> Reject:
         return Reject(
             "K-011", f"{column.name} is blank; expected {column.expectation}", "Fill it in, or delete the row."
         )
-    hint = "Type 0 if it is free." if column.unit.startswith("money") else "Blank is never 0."
+    if column.unit.startswith("money"):
+        hint = "Type 0 if it is free."
+    else:
+        hint = "Blank is never 0." if column.kind in ("number", "whole") else f"Type {column.meaning}."
     return Reject("D-022", f"{column.name} is blank; expected {column.expectation}", hint)

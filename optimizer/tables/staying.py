@@ -12,6 +12,7 @@ from models.instance import TEMPERATURES, Bools, Floats
 from .basis import PlanBasis
 
 CHANGE = "changes"  # the term of what the changes themselves cost
+ONE_OF = {"units_per_day": "throughput", "skus": "a place"}  # what is paid for at a node
 WORDS = {
     "outbound": "shipping", "late": "late parcels", "damage": "damage", "inbound": "inbound freight",
     "ordering": "orders", "handling": "handling", "capital": "capital", "storage": "storage",
@@ -48,7 +49,7 @@ def _rents(basis: PlanBasis, other: Evaluation, stocked: Bools) -> Iterator[tupl
                 yield f"rent of {temperature} space at {name}{_figures(basis, n, temperature)}", worth
         for what, paid in (("units_per_day", rents.units_per_day), ("skus", rents.skus)):
             if paid[n, 0] > 0:
-                yield f"rent of {what} at {name}", more[what][:, n] * paid[n, 0]
+                yield f"rent of {ONE_OF[what]} at {name}", more[what][:, n] * paid[n, 0]
     if rents.budget[0] > 0:
         yield "the rent of the budget", more["value"].sum(axis=1) * rents.budget[0]
     for row in case.limits:
