@@ -420,7 +420,7 @@ def test_changes_compare_with_the_placement_in_force(plan: Plan) -> None:
     ]
     assert plan.changes["quantity"].tolist() == [10, -7, -9]
     assert plan.changes["value"].tolist() == [100, 70, 36]
-    assert plan.changes["reason"].iloc[1] == "the plan does not open POP in 2027-01"
+    assert plan.changes["reason"].iloc[1] == "the plan does not open POP in 2027-01; back from 2027-02"
     note = next(block.note for block in plan.blocks if block.key == "changes")
     assert note == "1 new, 2 gone, 0 changed and 2 as before, against the stock of today."
 

@@ -335,3 +335,18 @@ def test_a_limit_on_the_value_of_changes_is_that_of_the_sheet(earlier: Path, tmp
         row = plan.limits.set_index("limit").loc["calm"]
         assert (row["used"], row["period"]) == (pytest.approx(moved["value"].sum()), "2027-01")
         assert audit(_written(plan, tmp_path), case) == ()
+
+
+def test_a_change_that_does_not_last_says_so(tmp_path: Path) -> None:
+    """S1 lay at HUB; the new plan leaves it in January and has it back in February, and brings it to POP in January
+    only: both rows say so, as does no row of what stays."""
+    stocked = np.zeros((2, 3, 2), dtype=bool)
+    stocked[:, 0] = stocked[0, 1, 1] = stocked[0, 2, 0] = True
+    case = hand_case(stock=[{"sku": "S1", "node": "HUB", "on_hand": 31, "on_order": 0}])
+    rates = forecast(case)
+    plan = plan_of(case, assemble(case, rates), stocked, np.ones((3, 2), dtype=bool), rates=rates)
+    rows = plan.changes.query("sku == 'S1'").set_index(["node", "change"])["reason"]
+    assert rows["HUB", "gone"].endswith("; back from 2027-02")
+    assert rows["POP", "new"].endswith("; until 2027-01")
+    assert not any(word in rows["CENTRAL", "new"] for word in ("back from", "until"))
+    assert audit(_written(plan, tmp_path), case) == ()

@@ -33,7 +33,16 @@ def reasons(basis: PlanBasis, sku: Ints, node: Ints, change: NDArray[np.object_]
     teller = _Teller(basis)
     tell = {"new": teller.new, "gone": teller.gone, "changed": teller.changed}
     rows = zip(sku.tolist(), node.tolist(), change, strict=True)
-    return np.array([tell[what](k, n) for k, n, what in rows], dtype=object)
+    return np.array(["; ".join([tell[what](k, n), *_later(basis, k, n)]) for k, n, what in rows], dtype=object)
+
+
+def _later(basis: PlanBasis, k: int, n: int) -> Iterator[str]:
+    """What the plan does otherwise in later periods: it comes back where it is gone, or goes where it is new."""
+    held, known, labels = basis.stocked[k, n], basis.instance.in_force, basis.instance.periods
+    if known is None or known[k, n] == held[0] or (held == held[0]).all():
+        return
+    turns = int(np.argmax(held != held[0]))
+    yield f"until {labels[turns - 1]}" if held[0] else f"back from {labels[turns]}"
 
 
 @dataclass(frozen=True)
