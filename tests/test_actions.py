@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from optimizer import write
 from optimizer.assembly import assemble, forecast
+from optimizer.audit import audit
 from optimizer.plan import Plan
 from optimizer.tables.emptying import leftovers
 from optimizer.tables.lots import lots
@@ -186,14 +189,15 @@ def test_what_is_needed_sooner_does_not_wait_for_what_is_redirected() -> None:
 
 
 def test_a_node_that_is_left_orders_no_more_than_it_sells_until_then() -> None:
-    """POP sells 62 S1 in January, its last month. Looked at every 40 days, its reorder point is above that; it orders
-    what lifts it to 62, in packs of 5, and nothing when it has that."""
+    """POP sells 62 S1 in January, its last month. Looked at every 40 days, its reorder point is above that; it draws
+    what lifts it to 62, 10 packs of 5, or 3 single units where a pack is more than it sells; nothing when it has
+    that."""
     case = hand_case()
     nodes = [row | {"review_days": 40} if row["node"] == "POP" else row for row in case.nodes.to_dict("records")]
     stocked = np.zeros((2, 3, 2), dtype=bool)
     stocked[:, 0] = True
     stocked[0, 2, 0] = True
-    for there, ordered in ((12, 50), (59, 5), (62, 0)):
+    for there, ordered in ((12, 50), (59, 3), (62, 0)):
         plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "POP", there, None), ("S1", "CENTRAL", 300, None)))
         row = plan.replenishment.query("node == 'POP'").iloc[0]
         assert row["reorder_point"] > 62
@@ -329,17 +333,19 @@ def test_what_a_node_will_not_need_later_is_to_spare_now(beyond: float) -> None:
 
 
 def test_a_pop_up_gets_no_more_than_it_sells_until_its_last_day() -> None:
-    """POP sells 2 S1 a day until 20 January, 40 in all; its reorder point is above that. It orders what lifts it to
-    40, in packs of 5, and nothing when it has that."""
+    """POP sells 2 S1 a day until 20 January, 40 in all; its reorder point is above that. It draws the 28 that lift it
+    to 40, not 30 in packs of 5, and nothing when it has that: what it is sent it need not send back."""
     case = hand_case()
     changed = {"review_days": 40, "open_until": "2027-01-20"}
     nodes = [row | changed if row["node"] == "POP" else row for row in case.nodes.to_dict("records")]
     stocked = np.zeros((2, 3, 2), dtype=bool)
     stocked[:, 0] = True
     stocked[0, 2, 0] = True
-    for there, ordered in ((12, 30), (40, 0)):
+    for there, ordered in ((12, 28), (40, 0)):
         plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "POP", there, None), ("S1", "CENTRAL", 300, None)))
         assert plan.replenishment.query("node == 'POP'")["order_now"].iloc[0] == ordered
+        lines = [["CENTRAL", "POP", 28]] if ordered else []
+        assert _moves(plan, "S1") == lines
 
 
 def test_a_node_that_is_left_before_the_rest_can_come_gets_all_there_is() -> None:
@@ -354,3 +360,46 @@ def test_a_node_that_is_left_before_the_rest_can_come_gets_all_there_is() -> Non
         stocked[0, 1] = months
         plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "CENTRAL", 10, None), ("S2", "CENTRAL", 500, None)))
         assert _moves(plan, "S1")[0] == ["CENTRAL", "HUB", first]
+
+
+@pytest.mark.parametrize("supply", [[], [{"sku": "S1", "node": "POP"}]])
+@pytest.mark.parametrize(("until", "last", "periods"), [("2027-01-20", 19, 2), ("2027-01-20", 19, 1), (None, 30, 2)])
+def test_no_order_comes_when_a_node_has_been_left(
+    supply: list[dict[str, Any]], until: str | None, last: int, periods: int, tmp_path: Path
+) -> None:
+    """POP, without S1, sells it until 20 January, the end of its window, or until the end of January. An order of
+    1 January that comes on that day is due, one that comes a day later is none: from CENTRAL, with nothing to spare,
+    through HUB in 2 days more, or from the supplier. Transfers of 3 days still come. The auditor agrees."""
+    stocked = np.zeros((2, 3, periods), dtype=bool)
+    stocked[:, 0] = stocked[0, 2, :1] = True
+    nodes = hand_case().nodes.to_dict("records")
+    for days, due, there in ((last, True, 12), (last + 1, False, 12), (last + 1, False, 300)):
+        own = {"lead_time_days": days - (0 if supply else 2), "open_until": until}
+        case = hand_case(
+            {"periods": periods},
+            supply=supply,
+            nodes=[row | own if row["node"] == "POP" else row for row in nodes],
+            stock=_stock(("S1", "CENTRAL", there, None), ("S2", "CENTRAL", 15, None)),
+        )
+        rates = forecast(case)
+        plan = plan_of(case, assemble(case, rates), stocked, np.ones((3, periods), dtype=bool), rates=rates)
+        row = plan.replenishment.query("node == 'POP'").iloc[0]
+        assert row["lead_time_days"] == days
+        assert (row["order_now"] > 0, pd.notna(row["order_by"])) == (due, due)
+        assert ("POP" in plan.actions.query("sku == 'S1'")["to"].tolist()) == (due or there == 300)
+        found = audit(write(plan, tmp_path / "plan.xlsx"), case)
+        assert not {finding.code for finding in found} & {"V-035", "V-036", "V-082", "V-091", "V-092", "V-093"}
+
+
+def test_nothing_is_ordered_for_a_node_that_the_feeder_could_not_reach_in_time() -> None:
+    """POP draws 30 S1 that CENTRAL, with 10 and 30 days from its supplier, cannot send by the end of January: it gets
+    the 10; CENTRAL's order is what lifts its own stock to its level, and nothing follows."""
+    case = hand_case()
+    slow = {"lead_time_days": 30}
+    nodes = [row | slow if row["node"] == "CENTRAL" else row for row in case.nodes.to_dict("records")]
+    stocked = _at_both()
+    stocked[0, 1, 1] = False
+    plan = _plan(stocked, nodes=nodes, stock=_stock(("S1", "CENTRAL", 10, None), ("S2", "CENTRAL", 500, None)))
+    assert _moves(plan, "S1") == [["CENTRAL", "HUB", 10]]
+    level = plan.replenishment.query("sku == 'S1' and node == 'CENTRAL'")["order_up_to"].iloc[0]
+    assert _moves(plan, "S1", "purchase") == [["ACME", "CENTRAL", 5 * np.ceil(level / 5)]]

@@ -10,9 +10,9 @@ import pandas as pd
 
 from .check_changes import owner
 from .check_network import node_status
-from .check_rows import sold_until_left
 from .decisions import Read
 from .facts import Bools, Floats, Ints, positions
+from .leaving import leaving
 from .recompute import Recomputed
 from .reference import Reference
 from .report import Report
@@ -105,13 +105,16 @@ def _suppliers(ref: Reference) -> np.ndarray:
 
 
 def _needs_are_covered(lines: Lines, read: Read, ref: Reference, found: Recomputed, report: Report) -> None:
-    """What is moved to a node, bought for it or knowingly postponed lifts it to its level, or to what it still sells;
-    and fills a node that begins with the SKU in the second period."""
+    """What is moved to a node, bought for it or knowingly postponed lifts it to its level, or to what it still sells,
+    as far as it comes before the plan leaves the node; and fills a node that begins with the SKU in the second period.
+    """
     coming = lines.total(ref, lines.target, np.isin(lines.action, ("transfer", *BOUGHT)))
     reorder, level = _levels(ref, found)
     stocked, position = read.decisions.stocked, ref.on_hand + ref.on_order
-    aim = np.minimum(level[:, :, 0], sold_until_left(read, ref, found))
-    wanted = np.where(stocked[:, :, 0] & (position <= reorder[:, :, 0] + 1e-9), aim - position, 0.0)
+    ends = leaving(read, ref, found)
+    aim = np.minimum(level[:, :, 0], ends.sold)
+    pressing = stocked[:, :, 0] & (position <= reorder[:, :, 0] + 1e-9) & ~ends.late & ~(ends.draws & ends.vain)
+    wanted = np.where(pressing, np.minimum(aim - position, ends.most(position)), 0.0)
     if stocked.shape[2] > 1:
         begins = stocked[:, :, 1] & ~stocked[:, :, 0]
         wanted = np.where(begins & _open_at_once(ref), level[:, :, 1] - position, wanted)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from .decisions import Keyed, Read
 from .facts import TEMPERATURES, Floats, Ints
+from .leaving import leaving
 from .recompute import Recomputed
 from .reference import Reference
 from .report import Report
@@ -76,23 +77,11 @@ def check_replenishment(read: Read, ref: Reference, found: Recomputed, row: Ints
     _first_orders(lines, read, ref, found, rows, report)
 
 
-def sold_until_left(read: Read, ref: Reference, found: Recomputed) -> Floats:
-    """(K, N) whole units that a node sells until the plan leaves it; inf where it stays to the end."""
-    _, _, _, periods = ref.known.shape
-    flow = np.zeros((*ref.holds.shape, periods))
-    rows = found.rows[found.rows["stocked"].astype(bool)]
-    flow[rows["k"], rows["n"], rows["t"]] = rows["flow"]
-    sold, here = np.zeros(ref.holds.shape), np.ones(ref.holds.shape, dtype=bool)
-    for t in range(periods):
-        here &= read.decisions.stocked[:, :, t]
-        sold += here * flow[:, :, t] * ref.known.sites.open_days[:, t]
-    return np.where(here, np.inf, np.ceil(sold - 1e-9))
-
-
 def _first_orders(
     lines: Keyed, read: Read, ref: Reference, found: Recomputed, rows: pd.DataFrame, report: Report
 ) -> None:
-    """Stock and first order, which stand in the first period only: up to the level, whole packs, at least the MOQ."""
+    """Stock and first order, which stand in the first period only: up to the level, whole packs, at least the MOQ;
+    for a node that is left no more than it sells, and nothing that comes too late."""
     k, n, t = lines.index
     reorder, quantity, flow = (rows[name].to_numpy() for name in ("reorder_point", "order_quantity", "flow"))
     now, goods = t == 0, ref.known.goods
@@ -100,10 +89,11 @@ def _first_orders(
     least = np.where(ref.sources.feeder[k, n] < 0, np.maximum(ref.sources.moq[k, n], 1.0), 1.0)
     report.numbers("V-026", lines.table, "min_order", least)
     report.numbers("V-026", lines.table, "pack_size", goods.pack[k])
-    aim = np.minimum(reorder + quantity, sold_until_left(read, ref, found)[k, n])
-    wanted = np.maximum(aim - position, least)
-    due = (position <= reorder + 1e-9) & (aim > position + 1e-9)
-    order = np.where(due, np.ceil(wanted / goods.pack[k] - 1e-9) * goods.pack[k], 0.0)
+    ends = leaving(read, ref, found)
+    aim = np.minimum(reorder + quantity, ends.sold[k, n])
+    due = (position <= reorder + 1e-9) & (aim > position + 1e-9) & ~ends.late[k, n]
+    packs = np.ceil(np.maximum(aim - position, least) / goods.pack[k] - 1e-9) * goods.pack[k]
+    order = np.where(due, np.minimum(packs, ends.most(ref.on_hand + ref.on_order)[k, n]), 0.0)
     above = np.where(position > reorder + 1e-9, position - reorder, np.nan)
     due_days = np.where(order > 0, 0.0, above / np.where(flow > 0, flow, np.nan))
     _order_dates(lines, ref, np.where(now, due_days, np.nan), report)

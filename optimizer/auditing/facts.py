@@ -109,6 +109,7 @@ class Sites:
     outage_days: Floats
     capabilities: tuple[frozenset[str], ...]
     open_from: np.ndarray  # (N,) days, the beginning of time where blank
+    open_until: np.ndarray  # (N,) last day, the end of time where blank
     open_days: Floats  # (N,T) days of each period inside the node's window
 
 
@@ -202,6 +203,7 @@ def _sites(case: Case, days: Calendar) -> Sites:
         outage_days=numbers(nodes, "outage_days_per_year", 0.0),
         capabilities=tuple(frozenset(items(text)) for text in texts(nodes, "capabilities")),
         open_from=pd.to_datetime(nodes["open_from"]).fillna(pd.Timestamp("1900-01-01")).to_numpy("datetime64[D]"),
+        open_until=pd.to_datetime(nodes["open_until"]).fillna(pd.Timestamp("2199-12-31")).to_numpy("datetime64[D]"),
         open_days=inside,
     )
 

@@ -16,13 +16,13 @@ from .approvals import joined, owners
 from .basis import TOLERANCE, PlanBasis, first_day
 from .cash import Orders, cut, orders_of
 from .columns import ACTIONS, frame
-from .drawing import depths, drawn, packed, ration
+from .drawing import depths, drawn, ration, spare
 from .emptying import leftovers
 from .lots import Lots, lots
 from .moves import Moves, moves, sinks
 from .needs import BEFORE, BESIDES, NOW, Needs, days_until_open, days_until_out, leaves, needs
 from .redirects import astray, days_until_there, open_to
-from .stock import later, sold, stocked_source, suppliers
+from .stock import later, packed, sold, stocked_source, suppliers
 from .waiting import replaced, unfilled, waiting
 
 KINDS = ("open", "close", "transfer", "purchase", "postpone", "clear")
@@ -209,10 +209,9 @@ def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, F
     """What no transfer brings comes from the stocked feeder above the node, or is ordered from the supplier."""
     found: list[tuple[int, int, float, float, int, float]] = []
     moved, sales = (book.brought.copy(), book.leaving.copy()), sold(basis)[:, :, 0]
-    left, last = leaves(basis)
-    ends = np.where(left, last, np.inf)
-    wanted = dict(zip((NOW, BEFORE), drawn(basis, need, missing[NOW], missing[BEFORE], moved), strict=True))
-    for kind, units in wanted.items():
+    now, before, vain = drawn(basis, need, missing[NOW], missing[BEFORE], moved)
+    beyond = spare(basis)
+    for kind, units in ((NOW, now), (BEFORE, before)):
         period = need.begins if kind == BEFORE else np.zeros_like(need.begins)
         above = stocked_source(basis, period)
         depth = depths(above)
@@ -225,14 +224,18 @@ def _replenish(basis: PlanBasis, book: Ledger, need: Needs, missing: dict[int, F
                 found.append((k, n, float(units[k, n]), there, t, wait))
                 book.comes[k, n] = max(book.comes[k, n], wait + lead)
                 continue
-            amount = float(packed(basis, np.array([k]), units[[k], [n]])[0])
+            most = float(units[k, n] + beyond[k, n]) if kind == NOW else np.inf
+            amount = float(packed(units[k, n], basis.instance.pack_size[k], most))
             share = amount
-            if kind == NOW and book.comes[k, feeder] + lead <= ends[k, n]:
+            if kind == NOW and not vain[k, n]:
                 asked = np.where(above[k] == feeder, units[k], 0.0)
                 meanwhile = _meanwhile(basis, book, need, (k, feeder), asked)
                 own = float(sales[k, feeder] * book.comes[k, feeder])
                 share = ration(float(book.on_hand[k, feeder]), own, meanwhile, n)
                 units[k, n] = 0.0
+            if kind == NOW and vain[k, n]:
+                ready = float(np.floor(max(book.on_hand[k, feeder], 0.0) + TOLERANCE))
+                amount = share = amount if ready >= amount else _worth_a_transfer(basis, k, ready)
             _from_feeder(basis, book, (k, n, feeder), amount, share, wait, lead)
     table = np.array(found, dtype=float).reshape(-1, 6)
     sku, node, period = (table[:, at].astype(np.int64) for at in (0, 1, 4))

@@ -90,7 +90,7 @@ REPLENISHMENT = _columns(
     ("order_up_to", "quantity", "reorder point + order quantity, units"),
     ("on_hand", "quantity", "from the Stock sheet; first period only"),
     ("on_order", "quantity", "from the Stock sheet; first period only"),
-    ("order_now", "quantity", "order at the start of the plan, whole packs; first period only"),
+    ("order_now", "quantity", "order at the start of the plan, whole packs as far as they sell; first period only"),
     ("order_by", "date", "day on which the stock is expected to reach the reorder point"),
     ("pack_size", "count", "orders are whole packs, units", 10.0),
     ("min_order", "quantity", "least quantity of an order, units"),

@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.instance import Floats, Ints
+from models.instance import Bools, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis
+from .ends import too_late, too_late_below
 from .needs import Needs
-from .stock import aims, stocked_source
+from .stock import aims, packed, stocked_source, until_left
 
 
 def drawn(
     basis: PlanBasis, need: Needs, now: Floats, before: Floats, moved: tuple[Floats, Floats]
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Bools]:
     """(K,N) units to bring to each node now, and before it begins: what transfers leave missing, and what nodes below
-    draw; ``moved`` (K,N) is what transfers bring to the nodes, and what they take.
+    draw; and where only goods that lie at the feeder can come in time. ``moved`` (K,N) is what transfers bring to the
+    nodes, and what they take.
 
-    A draw, in whole packs, lowers its feeder's stock at once; a feeder that it takes to its reorder point orders too.
+    A draw, in whole packs, lowers its feeder's stock at once; a feeder that it takes to its reorder point orders too,
+    but nothing for nodes that it could send it to only when the plan has left them. Nodes for which an order of today
+    comes too late order nothing, but what passes through them.
     """
     brought, taken = moved
     position = need.position + brought - taken
-    pull = np.zeros(now.shape)
+    pull, once = np.zeros(now.shape), np.zeros(now.shape)
     before = _pulled(basis, need, before, need.short - brought + taken, pull)
     above = stocked_source(basis)
-    aim, low = aims(basis), basis.evaluation.reorder_point[:, :, 0] + TOLERANCE
-    out = now.copy()
+    late, vain, most = too_late(basis), too_late_below(basis, above), spare(basis)
+    low = basis.evaluation.reorder_point[:, :, 0] + TOLERANCE
+    aim = np.where(late, 0.0, np.maximum(aims(basis), 0.0))
+    out = np.where(late, 0.0, now)
     depth = depths(above)
     for level in range(int(depth.max(initial=0)), -1, -1):
+        vain &= pull <= TOLERANCE  # what passes through is for those below
         left = position - pull
-        due = (pull > TOLERANCE) & basis.stocked[:, :, 0] & ((left <= low) | (left < -TOLERANCE))
-        out = np.where(due & (depth == level), np.maximum(out, np.maximum(aim, 0.0) - left), out)
-        _pull(basis, np.where(depth == level, out, 0.0), above, pull)
-    return out, before
+        left -= np.minimum(once, np.maximum(left, 0.0))
+        due = (pull + once > TOLERANCE) & basis.stocked[:, :, 0] & ((left <= low) | (left < -TOLERANCE))
+        out = np.where(due & (depth == level), np.maximum(out, aim - left), out)
+        for each, chosen in ((pull, ~vain), (once, vain)):
+            _pull(basis, np.where((depth == level) & chosen, out, 0.0), above, each, most)
+    return out, before, vain
 
 
 def _pulled(basis: PlanBasis, need: Needs, wanted: Floats, short: Floats, pull: Floats) -> Floats:
@@ -43,14 +52,20 @@ def _pulled(basis: PlanBasis, need: Needs, wanted: Floats, short: Floats, pull: 
     for level in range(int(depth.max(initial=0)), -1, -1):
         at = (depth == level) & (need.begins > 0)
         out = np.where(at & (pull > TOLERANCE), np.maximum(out, short + pull), out)
-        _pull(basis, np.where(at, out, 0.0), above, pull)
+        _pull(basis, np.where(at, out, 0.0), above, pull, np.full(out.shape, np.inf))
     return out
 
 
-def _pull(basis: PlanBasis, wanted: Floats, above: Ints, pull: Floats) -> None:
-    """Add what nodes want, in whole packs, to what is drawn from their feeders."""
+def _pull(basis: PlanBasis, wanted: Floats, above: Ints, pull: Floats, most: Floats) -> None:
+    """Add what nodes want, in whole packs but at ``most`` (K,N) units more, to what is drawn from their feeders."""
     k, n = np.nonzero((wanted > TOLERANCE) & (above >= 0))
-    np.add.at(pull, (k, above[k, n]), packed(basis, k, wanted[k, n]))
+    np.add.at(pull, (k, above[k, n]), packed(wanted[k, n], basis.instance.pack_size[k], (wanted + most)[k, n]))
+
+
+def spare(basis: PlanBasis) -> Floats:
+    """(K,N) units that a node sells, beyond what it aims at, until the plan leaves it; inf where it stays to the end,
+    or does not stock the SKU yet."""
+    return np.where(basis.stocked[:, :, 0], until_left(basis) - aims(basis), np.inf)
 
 
 def ration(ready: float, own: float, wanted: Floats, at: int) -> float:
@@ -63,12 +78,6 @@ def ration(ready: float, own: float, wanted: Floats, at: int) -> float:
     mine, total = float(wanted[at]), own + float(wanted.sum())
     most = ready - total + mine if ready >= total - TOLERANCE else ready * mine / total
     return float(np.floor(most + TOLERANCE))
-
-
-def packed(basis: PlanBasis, sku: Ints, units: Floats) -> Floats:
-    """Units rounded up to whole packs."""
-    pack = basis.instance.pack_size[sku]
-    return np.asarray(np.ceil(units / pack - TOLERANCE) * pack)
 
 
 def depths(above: Ints) -> Ints:

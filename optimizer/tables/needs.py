@@ -9,7 +9,8 @@ import numpy as np
 from models.instance import Bools, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of
-from .stock import aims, due, sold_in_a_row
+from .ends import last_days, too_late
+from .stock import aims, short, sold_in_a_row
 
 NOW, BEFORE, BESIDES = 0, 1, 2
 
@@ -18,7 +19,7 @@ NOW, BEFORE, BESIDES = 0, 1, 2
 class Needs:
     """Figures (K,N) of the first period and of what must be ready for the next."""
 
-    now: Floats  # units that lift a node at or below its reorder point to what it aims at
+    now: Floats  # units that lift a node at or below its reorder point to what it aims at, if any can come in time
     before: Floats  # units that must lie at a node when it begins to stock the SKU
     besides: Floats  # whole units more that fit below its level, or that it sells while the plan has the SKU there
     begins: Ints  # first period in which the node stocks the SKU, 0 where never
@@ -32,7 +33,7 @@ def needs(basis: PlanBasis) -> Needs:
     """Needs of today, and those that have to be on their way before the first period ends."""
     instance, stocked = basis.instance, basis.stocked
     position = instance.on_hand + instance.on_order
-    pressing = due(basis)
+    pressing = short(basis) & (~too_late(basis) | (basis.case.settings.transfer_days <= last_days(basis)))
     aim = aims(basis)
     gap = np.maximum(aim - position, 0.0)
     useful = np.maximum(gap, sold_in_a_row(basis) - position) - np.where(pressing, gap, 0.0)
@@ -40,8 +41,8 @@ def needs(basis: PlanBasis) -> Needs:
     late = np.where(begins > 0, opens - _slowest(basis, begins), np.inf) <= instance.days[0]
     k, n = np.indices(begins.shape)
     level = (basis.evaluation.reorder_point + basis.evaluation.order_quantity)[k, n, begins]
-    short = np.where(begins > 0, level - position, 0.0)
-    lacks = np.where(late & (begins > 0), short, -np.inf)
+    below = np.where(begins > 0, level - position, 0.0)
+    lacks = np.where(late & (begins > 0), below, -np.inf)
     return Needs(
         now=np.where(pressing, gap, 0.0),
         before=np.maximum(lacks, 0.0),
@@ -50,7 +51,7 @@ def needs(basis: PlanBasis) -> Needs:
         opens=opens,
         position=position,
         lacks=lacks,
-        short=short,
+        short=below,
     )
 
 

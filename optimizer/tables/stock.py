@@ -13,6 +13,7 @@ from models.instance import TEMPERATURES, Bools, Floats, Ints
 
 from .basis import TOLERANCE, PlanBasis, column_of, named
 from .columns import PLACEMENT, REPLENISHMENT, frame
+from .ends import days_open, is_left, too_late
 
 SUPPLIER = "supplier"
 ALL = "all"  # regions with demand for the SKU in the period
@@ -119,12 +120,16 @@ def _ordering(basis: PlanBasis, now: NDArray[np.bool_]) -> dict[str, NDArray[np.
 def aims(basis: PlanBasis) -> Floats:
     """(K,N) units that an order lifts a node to at the start: the first period's order-up-to level, but no more than is
     sold there until the plan leaves the node."""
-    evaluation, stocked = basis.evaluation, basis.stocked
-    here = np.logical_and.accumulate(stocked, axis=2)
-    sold = np.where(here, evaluation.flow * _days_open(basis), 0.0).sum(axis=2)
+    evaluation = basis.evaluation
     level = evaluation.reorder_point[:, :, 0] + evaluation.order_quantity[:, :, 0]
-    until = np.where(here[:, :, -1], np.inf, np.ceil(sold - TOLERANCE))
-    return np.where(stocked[:, :, 0], np.minimum(level, until), 0.0)
+    return np.where(basis.stocked[:, :, 0], np.minimum(level, until_left(basis)), 0.0)
+
+
+def until_left(basis: PlanBasis) -> Floats:
+    """(K,N) whole units that a node sells, or sends on, until it ceases to sell the SKU; inf where it stays."""
+    here = np.logical_and.accumulate(basis.stocked, axis=2)
+    sold = np.where(here, basis.evaluation.flow * days_open(basis), 0.0).sum(axis=2)
+    return np.where(is_left(basis), np.ceil(sold - TOLERANCE), np.inf)
 
 
 def sold(basis: PlanBasis) -> Floats:
@@ -139,42 +144,46 @@ def sold(basis: PlanBasis) -> Floats:
 def sold_in_a_row(basis: PlanBasis, since: int = 0) -> Floats:
     """(K,N) units that each node ships to customers from a period on, until the plan leaves it or ends."""
     here = np.logical_and.accumulate(basis.stocked[:, :, since:], axis=2)
-    return np.asarray((here * sold(basis)[:, :, since:] * _days_open(basis)[:, since:]).sum(axis=2))
+    return np.asarray((here * sold(basis)[:, :, since:] * days_open(basis)[:, since:]).sum(axis=2))
 
 
-def _days_open(basis: PlanBasis) -> Floats:
-    """(N,T) days of each period on which a node's window is open."""
-    ends = np.cumsum(basis.instance.days)
-    starts = ends - basis.instance.days
-    since, until = (
-        (_window(basis, name) - np.datetime64(basis.start)) / np.timedelta64(1, "D")
-        for name in ("open_from", "open_until")
-    )
-    first = np.maximum(np.nan_to_num(since, nan=-np.inf)[:, None], starts)
-    last = np.minimum(np.nan_to_num(until, nan=np.inf)[:, None] + 1.0, ends)
-    return np.asarray(np.maximum(last - first, 0.0))
-
-
-def _window(basis: PlanBasis, name: str) -> NDArray[np.datetime64]:
-    return column_of(basis.case.nodes, "node", basis.instance.nodes, name).to_numpy(dtype="datetime64[D]")
-
-
-def due(basis: PlanBasis) -> Bools:
+def short(basis: PlanBasis) -> Bools:
     """(K,N) nodes whose on hand + on order is at or below the reorder point, and below what they aim at."""
     position = basis.instance.on_hand + basis.instance.on_order
     low = position <= basis.evaluation.reorder_point[:, :, 0] + TOLERANCE
     return np.asarray(basis.stocked[:, :, 0] & low & (aims(basis) > position + TOLERANCE))
 
 
+def due(basis: PlanBasis) -> Bools:
+    """(K,N) nodes that are short, and sell the SKU until an order of today comes."""
+    return np.asarray(short(basis) & ~too_late(basis))
+
+
 def orders_now(basis: PlanBasis) -> Floats:
     """(K,N) units to order at the start of the plan where an order is due; elsewhere 0.
 
-    The quantity that lifts on hand + on order to what the node aims at, at least the minimum order, in whole packs.
+    The quantity that lifts on hand + on order to what the node aims at, at least the minimum order, in whole packs;
+    from a node that feeds it, no more than it sells until the plan leaves it.
     """
     instance = basis.instance
-    wanted = np.maximum(aims(basis) - instance.on_hand - instance.on_order, instance.moq)
-    pack = instance.pack_size[:, None]
-    return np.where(due(basis), np.ceil(wanted / pack - TOLERANCE) * pack, 0.0)
+    position = instance.on_hand + instance.on_order
+    wanted = np.maximum(aims(basis) - position, instance.moq)
+    units = packed(wanted, instance.pack_size[:, None], np.where(drawing(basis), until_left(basis) - position, np.inf))
+    return np.where(due(basis), units, 0.0)
+
+
+def drawing(basis: PlanBasis) -> Bools:
+    """(K,N) nodes that draw on another node's stock in the first period."""
+    return np.asarray(stocked_source(basis) >= 0)
+
+
+def packed(units: Floats | float, pack: Floats | float, most: Floats | float) -> Floats:
+    """Units rounded up to whole packs, but to no more whole units than ``most``.
+
+    >>> packed(np.array([2.0, 9.0]), np.array([8.0, 8.0]), np.array([2.5, np.inf]))
+    array([ 2., 16.])
+    """
+    return np.asarray(np.minimum(np.ceil(units / pack - TOLERANCE) * pack, np.floor(most + TOLERANCE)))
 
 
 def order_days(basis: PlanBasis, orders: Floats) -> NDArray[np.datetime64]:
